@@ -1,0 +1,81 @@
+package change
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Position is a place in the source's binary log: a file name and a byte offset. The offset is 64 bits wide
+// because a single transaction may take a file past 4 GiB, where the event header's 32-bit field wraps.
+type Position struct {
+	File string `json:"file"`
+	Pos  uint64 `json:"pos"`
+}
+
+// IsZero reports whether the position is unknown.
+func (p Position) IsZero() bool { return p.File == "" }
+
+// String renders file:pos.
+func (p Position) String() string { return p.File + ":" + strconv.FormatUint(p.Pos, 10) }
+
+// Compare orders positions of one source: -1, 0 or 1. Files are compared by the number behind the last dot, not
+// as text, since binlog.1000000 follows binlog.999999.
+func (p Position) Compare(o Position) int {
+	if p.File != o.File {
+		if pn, on := FileNumber(p.File), FileNumber(o.File); pn != on {
+			if pn < on {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(p.File, o.File)
+	}
+	switch {
+	case p.Pos < o.Pos:
+		return -1
+	case p.Pos > o.Pos:
+		return 1
+	}
+	return 0
+}
+
+// FileNumber is the sequence number at the end of a binary log's file name; 0 when it has none.
+func FileNumber(file string) uint64 {
+	n, err := strconv.ParseUint(file[strings.LastIndexByte(file, '.')+1:], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Source is the identity of a source server, kept in the checkpoint: a saved position is used only on the
+// source that it came from (invariant 10).
+type Source struct {
+	ServerUUID string `json:"server_uuid"` // @@server_uuid; changes when a server is rebuilt or replaced.
+	ServerID   uint32 `json:"server_id"`   // @@server_id
+	Version    string `json:"version"`     // @@version, for people
+}
+
+// Checkpoint is everything needed to go on: all transactions up to it are on the target, none behind it is.
+type Checkpoint struct {
+	Pos    Position `json:"pos"`     // End of the last applied transaction in the source's log.
+	GTIDs  string   `json:"gtids"`   // Executed set, in the server's text form; "" when the source has no GTIDs.
+	ByGTID bool     `json:"by_gtid"` // Whether to resume by GTID auto-position; else by Pos.
+	Source Source   `json:"source"`
+
+	// CommitTime is the source's commit time of the last applied transaction; zero before the first.
+	CommitTime time.Time `json:"commit_time"`
+	// CaughtUpAt is the last moment, on the source's clock, at which the checkpoint was known to cover the
+	// source's end. It lets lag survive a restart while the source cannot be asked; zero when never known.
+	CaughtUpAt time.Time `json:"caught_up_at"`
+}
+
+// String names the checkpoint for logs and errors.
+func (c Checkpoint) String() string {
+	if c.GTIDs != "" {
+		return fmt.Sprintf("%s (GTIDs %s)", c.Pos, c.GTIDs)
+	}
+	return c.Pos.String()
+}

@@ -1,0 +1,85 @@
+package schema
+
+// Generation says whether a column's value is computed by the server.
+type Generation uint8
+
+// The kinds of column generation.
+const (
+	NotGenerated Generation = iota
+	VirtualColumn
+	StoredColumn
+)
+
+// Column is one column of a target table, as information_schema.COLUMNS describes it.
+type Column struct {
+	Name       string
+	DataType   string // DATA_TYPE in lower case: "int", "varchar", "timestamp", …
+	ColumnType string // COLUMN_TYPE, for messages: "int unsigned", "enum('a','b')" …
+	Unsigned   bool
+	Nullable   bool
+	Generated  Generation
+	Invisible  bool
+	// OnUpdateNow: ON UPDATE CURRENT_TIMESTAMP. The server changes the column by itself when an UPDATE leaves it
+	// out, so an UPDATE must always name it.
+	OnUpdateNow bool
+	Charset     string // CHARACTER_SET_NAME; "" for columns without one.
+	Collation   string // COLLATION_NAME; "" for columns without one.
+	CollationID uint16 // Id of Collation; 0 without one, 63 never (binary strings have no Collation here).
+	MaxBytes    int64  // CHARACTER_OCTET_LENGTH: the n of BINARY(n); 0 where the server gives none.
+	Precision   int    // NUMERIC_PRECISION (for BIT: the number of bits); 0 without.
+	Scale       int    // NUMERIC_SCALE; 0 without.
+	FSP         int    // DATETIME_PRECISION: digits of the fraction, 0–6; 0 for columns that are not temporal.
+}
+
+// KeyPart is one column of a key.
+type KeyPart struct {
+	Column int // Index into Table.Columns; -1 for an expression, which row images do not show.
+	Prefix int // Length of a prefix part in characters (bytes for binary strings); 0 for the whole column.
+}
+
+// Key is a unique key of a target table. Non-unique keys do not matter to the applier and are not loaded.
+type Key struct {
+	Name  string // "PRIMARY" for the primary key.
+	Parts []KeyPart
+	// Weighed reports that each part is a column that the images show whole and whose values this process can
+	// compare as the server does: two rows have the same Key bytes (rowimage.Layout.AppendKey) exactly when
+	// they collide on the server.
+	Weighed bool
+	// NotNull reports that no part is nullable. Rows with a NULL in a unique key never collide.
+	NotNull bool
+}
+
+// Class decides how changes of a table may travel (DESIGN.md §2).
+type Class uint8
+
+// The classes of a table.
+const (
+	Merged  Class = iota // Net changes per key.
+	Ordered              // In the source's order, unmerged, on the leader.
+)
+
+// Table is the definition of a target table, at one moment. It is immutable once loaded and safe for concurrent
+// reads; after a DDL the catalog loads a new one.
+type Table struct {
+	Schema, Name string
+	Engine       string
+	Columns      []Column
+	// Identity is the key by which rows are found: the primary key, else the first unique key whose parts are all
+	// whole NOT NULL columns; nil for a keyless table (a nullable unique key is no key).
+	Identity *Key
+	// Secondary are the unique keys other than Identity.
+	Secondary []*Key
+	Class     Class
+	// OrderedWhy says why Class is Ordered, for /status and check; "" when Merged.
+	OrderedWhy string
+	// Cascading reports that the table is in a cascading family: tied by ON DELETE/UPDATE CASCADE, SET NULL or
+	// SET DEFAULT, closed over every other foreign key that touches the family.
+	Cascading bool
+	Triggers  []string // Names of the triggers on the table: they would fire again for applied rows.
+}
+
+// QuotedName is `schema`.`table`, ready for SQL.
+func (t *Table) QuotedName() string { return QuoteName(t.Schema) + "." + QuoteName(t.Name) }
+
+// String is schema.table, for people.
+func (t *Table) String() string { return t.Schema + "." + t.Name }
