@@ -70,6 +70,8 @@ type Checkpoint struct {
 	// CaughtUpAt is the last moment, on the source's clock, at which the checkpoint was known to cover the
 	// source's end. It lets lag survive a restart while the source cannot be asked; zero when never known.
 	CaughtUpAt time.Time `json:"caught_up_at"`
+	// ClockOffset is the source's clock minus the daemon's, as last measured.
+	ClockOffset time.Duration `json:"clock_offset_ns"`
 }
 
 // String names the checkpoint for logs and errors.

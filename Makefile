@@ -1,0 +1,39 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both fetch what they need into a cache folder
+# (BINSEAL_CACHE, default the user's cache folder).
+
+GO ?= go
+# Real servers and their clients fill two cores with two test binaries at a time.
+TEST_P ?= 2
+
+.PHONY: build demo test soak cases bench bench-memory vet check clean
+
+build: ## The daemon, static.
+	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
+
+demo: build ## Source, target, daemon, load, a kill, a comparison. DEMO_HOLD=1 keeps it up.
+	./binseal demo
+
+test: vet ## All tests, on real servers.
+	$(GO) test -count=1 -timeout 30m -p $(TEST_P) ./...
+
+soak: ## The long runs: thousands of kills.
+	BINSEAL_SOAK=1 $(GO) test -count=1 -timeout 12h -p 1 -v -run Soak ./...
+
+cases: ## All data cases under testdata/cases.
+	BINSEAL_CASES=all $(GO) test -count=1 -timeout 1h -p 1 -run Case ./...
+
+bench: ## Speed, side by side with the server's own replica threads.
+	$(GO) test -count=1 -timeout 2h -v -run '^$$' -bench . -benchtime 1x ./bench
+
+bench-memory: ## One transaction of 2 GB; prints the daemon's peak memory.
+	BINSEAL_BENCH_MEMORY=1 $(GO) test -count=1 -timeout 1h -v -run Memory ./bench
+
+vet:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+
+check: vet ## Format, vet, and the tests of the internal packages.
+	$(GO) test -count=1 -p $(TEST_P) ./internal/...
+
+clean:
+	rm -f binseal

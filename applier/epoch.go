@@ -1,0 +1,430 @@
+package applier
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/rowimage"
+	"github.com/binseal/binseal/schema"
+)
+
+// epoch is a run of whole source transactions as net changes.
+//
+// Worked example, table t(id PRIMARY KEY, v), four row changes of three transactions:
+//
+//	T1: insert (7, a)            → 7: not there before, now (7, a)
+//	T2: update (7, a) → (7, b)   → 7: not there before, now (7, b)
+//	T2: update (5, x) → (6, x)   → 5: was (5, x), now gone; 6: not there before, now (6, x)
+//	T3: delete (7, b)            → 7: not there before, now gone: touched, but nothing to write
+//
+// Net: DELETE 5, INSERT 6. Row 7 stays in the index: the recovery of a half-done epoch deletes every touched key.
+type epoch struct {
+	tables  []*tableChanges
+	byTable map[*boundTable]*tableChanges
+	ordered []orderedRow
+
+	orderedTables map[*boundTable]bool // Tables whose class is Ordered in this epoch.
+
+	recovery bool // Part of it may be on the target already.
+
+	first, end   change.Position
+	gtids        change.GTIDSet // Of the epoch's transactions.
+	commitTime   time.Time
+	transactions int
+	changes      int // Row changes received.
+	rows         int // Net rows and ordered rows.
+	bytes        int
+	logBytes     uint64
+}
+
+// tableChanges are the net changes of one table.
+type tableChanges struct {
+	table   *boundTable
+	layout  *rowimage.Layout
+	index   map[string]int // Identity key (rowimage.AppendKey) → index into entries.
+	entries []netChange
+}
+
+// netChange is what an epoch does to one key.
+type netChange struct {
+	key    string
+	before []byte // Image before the epoch; nil when the row was not there.
+	after  []byte // Image after the epoch; nil when the row is gone.
+	last   []byte // An image with the key's values, also when neither of the others is left.
+}
+
+// op is the net operation; 0 when nothing is to be done.
+func (c *netChange) op() change.Op {
+	switch {
+	case c.before == nil && c.after == nil:
+		return 0
+	case c.before == nil:
+		return change.Insert
+	case c.after == nil:
+		return change.Delete
+	default:
+		return change.Update
+	}
+}
+
+// orderedRow is a change that keeps its place in the source's order.
+type orderedRow struct {
+	change.Row
+	table  *boundTable
+	layout *rowimage.Layout
+	checks bool // Run with foreign_key_checks=1: the source left cascades to its replica.
+}
+
+// boundTable is a target table and the layout of its row images as the source last described them.
+type boundTable struct {
+	def    *schema.Table
+	source *change.TableMap
+	layout *rowimage.Layout
+}
+
+func newEpoch() *epoch {
+	return &epoch{byTable: map[*boundTable]*tableChanges{}, orderedTables: map[*boundTable]bool{}}
+}
+
+func (e *epoch) empty() bool { return e.transactions == 0 }
+
+// full reports whether the epoch has reached times its bounds.
+func (e *epoch) full(times int) bool {
+	return e.rows >= times*maxEpochRows || e.bytes >= times*maxEpochBytes
+}
+
+// collect is natural batching: receive the next transaction, or hand the epoch over when the executor asks.
+func (a *Applier) collect(ctx context.Context, in <-chan *change.Txn, out chan<- item) error {
+	if a.half != nil {
+		if covered, err := a.collectHalf(ctx, in, out); err != nil || !covered {
+			return err
+		}
+	}
+	cur := newEpoch()
+	for in != nil || !cur.empty() {
+		recv, give, idle := in, out, a.cfg.Beat
+		if cur.empty() {
+			give = nil
+		} else {
+			idle = nil
+			if cur.full(1) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur) {
+				recv = nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case t, ok := <-recv:
+			if !ok {
+				in = nil
+				continue
+			}
+			next, err := a.take(ctx, cur, t, in, out)
+			if err != nil {
+				return err
+			}
+			cur = next
+		case give <- cur:
+			cur = newEpoch()
+		case <-idle:
+			if err := send(ctx, out, beat{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take puts one transaction, or part of one, into the epoch cur, and returns the epoch to go on with.
+func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in <-chan *change.Txn, out chan<- item) (*epoch, error) {
+	if t.DDL != nil || !t.Whole() {
+		if err := handOver(ctx, cur, out); err != nil {
+			return nil, err
+		}
+		if t.DDL != nil {
+			return newEpoch(), a.takeDDL(ctx, t, out)
+		}
+		return newEpoch(), a.takeLarge(ctx, t, in, out)
+	}
+	closes, err := a.prepare(ctx, cur, t)
+	if err != nil {
+		return nil, errors.Join(handOver(ctx, cur, out), err) // What came before the fault is whole.
+	}
+	if closes {
+		if err := handOver(ctx, cur, out); err != nil {
+			return nil, err
+		}
+		cur = newEpoch()
+		if _, err := a.prepare(ctx, cur, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.merge(cur, t); err != nil {
+		return nil, err
+	}
+	cur.note(t)
+	return cur, nil
+}
+
+// note counts a whole transaction into the epoch.
+func (e *epoch) note(t *change.Txn) {
+	if e.empty() {
+		e.first = t.Start
+	}
+	e.end, e.commitTime = t.End, t.CommitTime
+	e.gtids.Add(t.GTID)
+	e.transactions++
+	e.logBytes += t.LogBytes
+}
+
+func handOver(ctx context.Context, e *epoch, out chan<- item) error {
+	if e.empty() {
+		return nil
+	}
+	return send(ctx, out, e)
+}
+
+func send(ctx context.Context, out chan<- item, it item) error {
+	select {
+	case out <- it:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// prepare binds the tables of a transaction, and marks those that keep their order. It reports closes when the
+// transaction cannot join the epoch: a table's class is fixed within an epoch, and this one would change from
+// merged to ordered.
+func (a *Applier) prepare(ctx context.Context, cur *epoch, t *change.Txn) (closes bool, err error) {
+	var last *change.RowsHeader
+	for i := range t.Rows {
+		h := t.Rows[i].RowsHeader
+		if h == last {
+			continue
+		}
+		last = h
+		b, err := a.bind(ctx, h.Table, t)
+		if err != nil {
+			return false, err
+		}
+		if tc := cur.byTable[b]; tc != nil && tc.layout != b.layout {
+			return true, nil // Described differently, without a DDL: images of two layouts do not merge.
+		}
+		if !h.Full {
+			return false, haltPartialImage(b, t)
+		}
+		if ordered, _ := classOf(b, h); ordered && !cur.orderedTables[b] {
+			if cur.byTable[b] != nil {
+				return true, nil
+			}
+			cur.orderedTables[b] = true
+		}
+	}
+	return false, nil
+}
+
+// bind finds the target table of a TABLE_MAP and checks that its images fit. The layout is kept until the source
+// describes the table differently or a DDL has run.
+func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (*boundTable, error) {
+	name := schema.Name{Schema: m.Schema, Table: m.Table}
+	b := a.tables[name]
+	if b != nil && (b.source == m || sameLayout(b.source, m)) {
+		b.source = m
+		return b, nil
+	}
+	def, err := a.catalog.Table(ctx, m.Schema, m.Table)
+	if err != nil {
+		return nil, at(err, t)
+	}
+	if err := usable(def); err != nil {
+		return nil, at(err, t)
+	}
+	layout, err := rowimage.Bind(m, def)
+	if err != nil {
+		return nil, at(err, t)
+	}
+	if b == nil {
+		b = &boundTable{def: def}
+		a.tables[name] = b
+		if def.Class == schema.Ordered {
+			a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
+		}
+	}
+	b.source, b.layout = m, layout
+	return b, nil
+}
+
+func sameLayout(a, b *change.TableMap) bool {
+	return bytes.Equal(a.Types, b.Types) && slices.Equal(a.Meta, b.Meta) && bytes.Equal(a.Nullable, b.Nullable) &&
+		slices.Equal(a.Unsigned, b.Unsigned) && slices.Equal(a.Names, b.Names) && slices.Equal(a.Collations, b.Collations)
+}
+
+// usable refuses tables on which applied rows would not end as on the source.
+func usable(def *schema.Table) error {
+	if def.Engine != "InnoDB" {
+		return &change.Fault{Code: "BS-ENGINE", Class: change.ClassPerson, Where: def.String(),
+			What: "the target table's engine is " + def.Engine + "; rows and checkpoint could not roll back together",
+			Next: "ALTER TABLE " + def.QuotedName() + " ENGINE=InnoDB on the target, then start again"}
+	}
+	if len(def.Triggers) > 0 {
+		return &change.Fault{Code: "BS-TRIGGER", Class: change.ClassPerson, Where: def.String(),
+			What: fmt.Sprintf("the target table has %d triggers, which would fire again for applied rows", len(def.Triggers)),
+			Next: "drop the triggers on the target until cutover, then start again"}
+	}
+	return nil
+}
+
+// classOf decides, by event, whether the rows of h keep their order, and whether foreign keys are checked.
+// A source before 9.6 does not log cascades: it expects its replica's InnoDB to cascade (flag 0x10 absent).
+func classOf(b *boundTable, h *change.RowsHeader) (ordered, checks bool) {
+	if b.def.Cascading && h.Flags&change.FlagSQLForeignKeys == 0 {
+		return true, h.Flags&change.FlagNoForeignKeyChecks == 0
+	}
+	return b.def.Class == schema.Ordered, false
+}
+
+// merge puts every row of a prepared transaction, or of a part of one, into the epoch.
+func (a *Applier) merge(e *epoch, t *change.Txn) error {
+	var last *change.RowsHeader
+	var b *boundTable
+	var tc *tableChanges
+	var checks bool
+	var key []byte
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		if r.RowsHeader != last {
+			b = a.tables[schema.Name{Schema: r.Table.Schema, Table: r.Table.Table}]
+			_, checks = classOf(b, r.RowsHeader)
+			last, tc = r.RowsHeader, nil
+			if !e.orderedTables[b] {
+				tc = e.changesOf(b)
+			}
+		}
+		if tc == nil {
+			e.ordered = append(e.ordered, orderedRow{Row: *r, table: b, layout: b.layout, checks: checks})
+			e.rows++
+			continue
+		}
+		before := len(tc.entries)
+		var err error
+		if key, err = tc.add(r, key); err != nil {
+			return at(err, t)
+		}
+		e.rows += len(tc.entries) - before
+	}
+	e.changes += len(t.Rows)
+	e.bytes += t.Bytes
+	return nil
+}
+
+func (e *epoch) changesOf(b *boundTable) *tableChanges {
+	tc := e.byTable[b]
+	if tc == nil {
+		tc = &tableChanges{table: b, layout: b.layout, index: map[string]int{}}
+		e.byTable[b] = tc
+		e.tables = append(e.tables, tc)
+	}
+	return tc
+}
+
+// add merges one row change. buf is scratch for keys and is returned for the next call.
+func (tc *tableChanges) add(r *change.Row, buf []byte) ([]byte, error) {
+	img := r.Before
+	if r.Op == change.Insert {
+		img = r.After
+	}
+	buf, err := tc.appendKey(buf[:0], img)
+	if err != nil {
+		return buf, err
+	}
+	switch r.Op {
+	case change.Insert:
+		return buf, tc.put(buf, r.After)
+	case change.Delete:
+		return buf, tc.remove(buf, r.Before)
+	}
+	n := len(buf)
+	if buf, err = tc.appendKey(buf, r.After); err != nil {
+		return buf, err
+	}
+	if bytes.Equal(buf[:n], buf[n:]) {
+		return buf, tc.replace(buf[:n], r.Before, r.After)
+	}
+	// An update that changes the key is a delete of the old row and an insert of the new one.
+	if err := tc.remove(buf[:n], r.Before); err != nil {
+		return buf, err
+	}
+	return buf, tc.put(buf[n:], r.After)
+}
+
+func (tc *tableChanges) appendKey(buf, img []byte) ([]byte, error) {
+	buf, null, err := tc.layout.AppendKey(buf, img, tc.table.def.Identity)
+	if err == nil && null {
+		err = &change.Fault{Code: "BS-SCHEMA-MISMATCH", Class: change.ClassPerson, Where: tc.table.def.String(),
+			What: "a row has NULL in a column of its key",
+			Next: "the source's column is nullable and the target's is not: make the definitions equal, then start again"}
+	}
+	return buf, err
+}
+
+func (tc *tableChanges) put(key, img []byte) error {
+	i, ok := tc.index[string(key)]
+	if !ok {
+		tc.enter(netChange{after: img, last: img}, key)
+		return nil
+	}
+	c := &tc.entries[i]
+	if c.after != nil {
+		return tc.contradiction("inserts a key that is there")
+	}
+	c.after, c.last = img, img
+	return nil
+}
+
+func (tc *tableChanges) replace(key, before, after []byte) error {
+	i, ok := tc.index[string(key)]
+	if !ok {
+		tc.enter(netChange{before: before, after: after, last: after}, key)
+		return nil
+	}
+	c := &tc.entries[i]
+	if c.after == nil {
+		return tc.contradiction("updates a row that is gone")
+	}
+	c.after, c.last = after, after
+	return nil
+}
+
+func (tc *tableChanges) remove(key, before []byte) error {
+	i, ok := tc.index[string(key)]
+	if !ok {
+		tc.enter(netChange{before: before, last: before}, key)
+		return nil
+	}
+	c := &tc.entries[i]
+	if c.after == nil {
+		return tc.contradiction("deletes a row that is gone")
+	}
+	c.after, c.last = nil, before
+	return nil
+}
+
+func (tc *tableChanges) enter(c netChange, key []byte) {
+	c.key = string(key)
+	tc.index[c.key] = len(tc.entries)
+	tc.entries = append(tc.entries, c)
+}
+
+// contradiction: the log does to a key what its history does not allow. Either the log is damaged, or two keys that
+// differ on the server were taken for one.
+func (tc *tableChanges) contradiction(what string) error {
+	return &change.Fault{Code: "BS-LOG-CONTRADICTION", Class: change.ClassPerson, Where: tc.table.def.String(),
+		What: "the source's log " + what + " (key " + keyColumns(tc.table.def) + ")",
+		Next: "report this with the table's definition; to go on, exclude the table or load it again"}
+}

@@ -1,0 +1,69 @@
+package applier
+
+import (
+	"fmt"
+
+	"github.com/binseal/binseal/change"
+)
+
+// span names an epoch's place in the source's log.
+func (e *epoch) span() string { return fmt.Sprintf("%s–%s", e.first, e.end) }
+
+// at puts the transaction's position into a fault that knows only its table.
+func at(err error, t *change.Txn) error {
+	return placed(err, position(t.Start, t.GTID))
+}
+
+// place does the same for an epoch; when it is one transaction the place is exact.
+func place(err error, e *epoch) error { return placed(err, e.span()) }
+
+func placed(err error, where string) error {
+	f := change.FaultOf(err)
+	if f == nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	g := *f
+	if g.Where != "" {
+		where += ": " + g.Where
+	}
+	g.Where = where
+	return &g
+}
+
+func position(p change.Position, g change.GTID) string {
+	if g.IsZero() {
+		return p.String()
+	}
+	return p.String() + " (" + g.String() + ")"
+}
+
+// diverged: the target is not what the source's history makes it (DESIGN.md §3).
+func diverged(e *epoch, m *mismatch) error {
+	what := fmt.Sprintf("%s matched %d rows, expected %d (key %s)", m.verb, m.got, m.count, keyColumns(m.table))
+	return &change.Fault{Code: "BS-DIVERGED", Class: change.ClassPerson, Where: e.span() + ": " + m.table.String(),
+		What: "the target differs from the source: " + what,
+		Next: "find out who else writes to the target, make the table equal again (or exclude it), then start again"}
+}
+
+// refused: the target's server did not accept a statement that the source's history makes valid.
+func refused(e *epoch, number uint16, err error) error {
+	code, what := "BS-REFUSED", "the target refuses a row change"
+	if number == 1062 {
+		code, what = "BS-DIVERGED", "the target differs from the source: it holds a row that the source does not"
+	}
+	return &change.Fault{Code: code, Class: change.ClassPerson, Where: e.span(), What: what, Err: err,
+		Next: "compare the table on both sides (definition first, then rows), make them equal, then start again"}
+}
+
+func haltPartialImage(b *boundTable, t *change.Txn) error {
+	return &change.Fault{Code: "BS-PARTIAL-IMAGE", Class: change.ClassPerson, Where: position(t.Start, t.GTID) + ": " + b.def.String(),
+		What: "a row image does not hold all columns: a session of the source runs with binlog_row_image other than FULL",
+		Next: "set binlog_row_image=FULL on the source for all sessions; transactions already logged otherwise need a new copy of the table"}
+}
+
+// haltInRecovery: an epoch is half done, and what the source sends now cannot be a part of it.
+func haltInRecovery(where, what string) error {
+	return &change.Fault{Code: "BS-HALF-DONE", Class: change.ClassPerson, Where: where,
+		What: "an epoch is half done on the target and cannot be finished: " + what,
+		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again"}
+}

@@ -1,0 +1,122 @@
+package applier
+
+import (
+	"context"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/checkpoint"
+	"github.com/binseal/binseal/internal/crashpoint"
+)
+
+// large is a transaction that arrives in parts because it is above the reader's bound: it is executed in slices on
+// one open target transaction and committed at its end with the checkpoint, so memory stays bounded whatever the
+// source does (invariant 7).
+type large struct {
+	start change.Position
+	gtid  change.GTID
+	parts chan *part // No buffer: one part is executed while the next is merged. Closed by the collector.
+}
+
+// part is the net change of one part of a large transaction.
+type part struct {
+	changes *epoch
+	last    *change.Txn // The transaction's last part, which alone knows its end; nil before.
+}
+
+// takeLarge merges the parts of a transaction and passes them on, until its last part. If the channel is closed
+// before, the parts sent so far are rolled back by the executor.
+func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in <-chan *change.Txn, out chan<- item) error {
+	l := &large{start: t.Start, gtid: t.GTID, parts: make(chan *part)}
+	defer close(l.parts)
+	if err := send(ctx, out, l); err != nil {
+		return err
+	}
+	for {
+		e := newEpoch()
+		if _, err := a.prepare(ctx, e, t); err != nil {
+			return err
+		}
+		if err := a.merge(e, t); err != nil {
+			return err
+		}
+		e.note(t)
+		p := &part{changes: e}
+		if t.Last {
+			p.last = t
+		}
+		select {
+		case l.parts <- p:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if t.Last {
+			return nil
+		}
+		select {
+		case next, ok := <-in:
+			if !ok {
+				return nil
+			}
+			t = next
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// applyLarge executes the parts on the next leader, always strict.
+func (a *Applier) applyLarge(ctx context.Context, l *large) error {
+	if err := a.confirm(); err != nil {
+		return err
+	}
+	number := a.epoch + 1
+	leader := a.leaders[number%2]
+	whole := &epoch{first: l.start, end: l.start, transactions: 1}
+	old := a.cp
+	w, err := a.begin(ctx, leader, number, checkpoint.Record{Checkpoint: &old})
+	if err != nil {
+		return a.failed(ctx, whole, err, false)
+	}
+	rows := 0
+	for p := range l.parts {
+		pl, err := planEpoch(p.changes, 0)
+		if err == nil {
+			err = w.run(pl.leader)
+		}
+		if err != nil {
+			return a.failed(ctx, whole, err, false)
+		}
+		crashpoint.Reach(crashpoint.LargeSlice)
+		rows += pl.rows
+		whole.changes += p.changes.changes
+		whole.logBytes += p.changes.logBytes
+		if p.last == nil {
+			continue
+		}
+		a.advance(p.last.End, p.changes.gtids, p.last.CommitTime)
+		return a.endLarge(ctx, w, leader, whole, rows)
+	}
+	return a.rollback(ctx, leader) // The reader stopped inside the transaction.
+}
+
+// endLarge completes the record, which could not be known when the transaction began, and commits.
+func (a *Applier) endLarge(ctx context.Context, w *writer, leader *session, e *epoch, rows int) error {
+	cp := a.cp
+	mark, err := a.claim.Remark(leader.no, a.epoch, checkpoint.Record{Checkpoint: &cp})
+	if err != nil {
+		return err
+	}
+	if err := w.plain(mark, expectation{count: 1, verb: markVerb}); err != nil {
+		return a.failed(ctx, e, err, false)
+	}
+	if err := w.flush(); err != nil {
+		return a.failed(ctx, e, err, false)
+	}
+	a.commitLeader(ctx, leader, Progress{Checkpoint: cp, Epoch: a.epoch, Transactions: 1, Changes: e.changes, Rows: rows, LogBytes: e.logBytes})
+	return nil
+}
+
+func (a *Applier) rollback(ctx context.Context, s *session) error {
+	_, err := s.exec(ctx, "ROLLBACK")
+	return err
+}

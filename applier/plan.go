@@ -1,0 +1,252 @@
+package applier
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
+)
+
+// verb is what a step does; the order of the constants is the order of execution within a table.
+type verb uint8
+
+const (
+	deleteRows    verb = iota // Net deletes, and the first half of entangled rows.
+	deleteTouched             // Recovery: whatever is there under the keys goes; the count proves nothing.
+	updateRows
+	insertRows
+	keepOrder // Ordered rows, one by one.
+)
+
+func (v verb) String() string {
+	return [...]string{"DELETE", "DELETE", "UPDATE", "INSERT", "ordered"}[v]
+}
+
+// step is a run of changes of one table that share a verb, sorted by key; or ordered rows.
+type step struct {
+	verb    verb
+	table   *tableChanges
+	rows    []*netChange
+	ordered []orderedRow
+}
+
+// plan is an epoch's work, cut for the sessions.
+type plan struct {
+	leader    []step
+	followers [][]step // Contiguous key ranges, disjoint from each other and from the leader's keys.
+	rows      int      // Rows to write.
+}
+
+// planEpoch turns net changes into sorted steps. With shards > 0 the rows that no other session can meet go to
+// that many followers; everything else travels on the leader: ordered changes, and rows that enter or leave a
+// secondary unique index, whose checks take gap locks even under READ COMMITTED. InnoDB cannot see a deadlock through
+// our commit barrier, so nothing may wait across it.
+func planEpoch(e *epoch, shards int) (*plan, error) {
+	p := &plan{}
+	tables := slices.Clone(e.tables)
+	slices.SortFunc(tables, func(a, b *tableChanges) int {
+		return cmp.Or(cmp.Compare(a.table.def.Schema, b.table.def.Schema), cmp.Compare(a.table.def.Name, b.table.def.Name))
+	})
+	shared := make([]tableRows, 0, len(tables))
+	for _, tc := range tables {
+		rows, err := tc.sorted()
+		if err != nil {
+			return nil, err
+		}
+		p.rows += len(rows)
+		free := tableRows{tc: tc}
+		var own []*plannedRow
+		for i := range rows {
+			if shards > 0 && !rows[i].unique {
+				free.rows = append(free.rows, &rows[i])
+			} else {
+				own = append(own, &rows[i])
+			}
+		}
+		p.leader = append(p.leader, stepsOf(tc, own)...)
+		shared = append(shared, free)
+	}
+	p.followers = shard(shared, shards)
+	if len(e.ordered) > 0 {
+		p.leader = append(p.leader, step{verb: keepOrder, ordered: e.ordered})
+		p.rows += len(e.ordered)
+	}
+	return p, nil
+}
+
+// plannedRow is a net change with what planning found out about it.
+type plannedRow struct {
+	*netChange
+	unique    bool // Enters or leaves a secondary unique index.
+	entangled bool // Gives up a unique value that another update takes: deleted first, inserted last.
+}
+
+type tableRows struct {
+	tc   *tableChanges
+	rows []*plannedRow
+}
+
+// sorted lists the table's net changes in key order, without those that have nothing to do, and entangles them.
+func (tc *tableChanges) sorted() ([]plannedRow, error) {
+	rows := make([]plannedRow, 0, len(tc.entries))
+	for i := range tc.entries {
+		if c := &tc.entries[i]; c.op() != 0 {
+			rows = append(rows, plannedRow{netChange: c})
+		}
+	}
+	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })
+	for _, k := range tc.table.def.Secondary {
+		if err := tc.entangle(rows, k); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// entangle finds the rows that meet on a value of the unique key k.
+//
+// Deletes run before updates and updates before inserts, so a value that a delete gives up is free in time, and so
+// is one that an update gives up for an insert. Only update after update may collide:
+//
+//	UPDATE t SET u='x' WHERE id=1   -- was 'a'
+//	UPDATE t SET u='a' WHERE id=2   -- was 'b'
+//
+// in either order of ids. Row 1 gives up 'a' and row 2 takes it: row 1 is deleted before all updates and inserted
+// after them. Every value that an update takes is then free when it runs, also in cycles: of two rows that swap,
+// both give and take, and both are deleted and inserted.
+func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key) error {
+	givers := map[string]int{} // Value → row that gives it up by an update.
+	takers := map[string]int{}
+	var buf []byte
+	for i := range rows {
+		r := &rows[i]
+		if r.op() != change.Update {
+			r.unique = true
+			continue
+		}
+		old, oldNull, err := tc.layout.AppendKey(buf[:0], r.before, k)
+		if err != nil {
+			return err
+		}
+		n := len(old)
+		both, newNull, err := tc.layout.AppendKey(old, r.after, k)
+		if err != nil {
+			return err
+		}
+		buf = both
+		if oldNull == newNull && string(both[:n]) == string(both[n:]) {
+			continue
+		}
+		r.unique = true
+		if !oldNull {
+			givers[string(both[:n])] = i
+		}
+		if !newNull {
+			takers[string(both[n:])] = i
+		}
+	}
+	for value, i := range givers {
+		if j, ok := takers[value]; ok && j != i {
+			rows[i].entangled = true
+		}
+	}
+	return nil
+}
+
+// stepsOf groups rows, sorted by key, into deletes, updates and inserts.
+func stepsOf(tc *tableChanges, rows []*plannedRow) []step {
+	var del, upd, ins []*netChange
+	for _, r := range rows {
+		switch op := r.op(); {
+		case op == change.Delete:
+			del = append(del, r.netChange)
+		case op == change.Insert:
+			ins = append(ins, r.netChange)
+		case r.entangled:
+			del = append(del, r.netChange)
+			ins = append(ins, r.netChange)
+		default:
+			upd = append(upd, r.netChange)
+		}
+	}
+	return nonEmpty(step{verb: deleteRows, table: tc, rows: del}, step{verb: updateRows, table: tc, rows: upd},
+		step{verb: insertRows, table: tc, rows: ins})
+}
+
+func nonEmpty(steps ...step) []step {
+	return slices.DeleteFunc(steps, func(s step) bool { return len(s.rows) == 0 })
+}
+
+// shard cuts the rows, by table and key, into n contiguous ranges of about the same weight. Empty ranges are left
+// out, so fewer than n may come back.
+func shard(tables []tableRows, n int) [][]step {
+	const perRow = 64 // Bytes: the fixed cost of a row beside its image, so that many short rows weigh too.
+	var total int
+	for _, t := range tables {
+		for _, r := range t.rows {
+			total += perRow + len(r.last)
+		}
+	}
+	if total == 0 || n == 0 {
+		return nil
+	}
+	shards := make([][]step, n)
+	var seen int
+	for _, t := range tables {
+		begin, at := 0, -1
+		for i, r := range t.rows {
+			if k := seen * n / total; k != at {
+				if at >= 0 {
+					shards[at] = append(shards[at], stepsOf(t.tc, t.rows[begin:i])...)
+				}
+				begin, at = i, k
+			}
+			seen += perRow + len(r.last)
+		}
+		if at >= 0 {
+			shards[at] = append(shards[at], stepsOf(t.tc, t.rows[begin:])...)
+		}
+	}
+	return slices.DeleteFunc(shards, func(s []step) bool { return len(s) == 0 })
+}
+
+// planRecovery writes a half-done epoch again, whatever part of it is there: every touched key is deleted, also
+// those whose net change is nothing, and the final images are inserted. Ordered changes travelled with the leader,
+// so they are certainly not there and run as always.
+func planRecovery(e *epoch) *plan {
+	p := &plan{rows: e.rows}
+	for _, tc := range e.tables {
+		var touched, final []*netChange
+		for i := range tc.entries {
+			touched = append(touched, &tc.entries[i])
+			if tc.entries[i].after != nil {
+				final = append(final, &tc.entries[i])
+			}
+		}
+		byKey := func(a, b *netChange) int { return cmp.Compare(a.key, b.key) }
+		slices.SortFunc(touched, byKey)
+		slices.SortFunc(final, byKey)
+		p.leader = append(p.leader, nonEmpty(step{verb: deleteTouched, table: tc, rows: touched}, step{verb: insertRows, table: tc, rows: final})...)
+	}
+	if len(e.ordered) > 0 {
+		p.leader = append(p.leader, step{verb: keepOrder, ordered: e.ordered})
+	}
+	return p
+}
+
+// keyColumns names the columns of a table's identity, for messages; never their values.
+func keyColumns(t *schema.Table) string {
+	if t.Identity == nil {
+		return "none"
+	}
+	s := ""
+	for i, part := range t.Identity.Parts {
+		if i > 0 {
+			s += ", "
+		}
+		s += t.Columns[part.Column].Name
+	}
+	return fmt.Sprintf("%s (%s)", t.Identity.Name, s)
+}

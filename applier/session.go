@@ -1,0 +1,131 @@
+package applier
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/binseal/binseal/checkpoint"
+	"github.com/binseal/binseal/internal/crashpoint"
+	"github.com/binseal/binseal/mysqlconn"
+)
+
+// packetReserve is kept free of max_allowed_packet for the protocol's own bytes.
+const packetReserve = 1 << 10
+
+// session is one connection to the target and its row in the progress table. Its methods may be called from
+// different goroutines, one at a time; only touch may come in between.
+type session struct {
+	no   int // Row in the progress table: 0 and 1 lead in turn, 2 and up follow.
+	mu   sync.Mutex
+	conn *mysqlconn.Session // Guarded by mu.
+	used time.Time          // When conn last answered; guarded by mu.
+}
+
+// exec sends one packet of statements and gives the matched rows of each.
+func (s *session) exec(ctx context.Context, sql string) ([]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts, err := s.conn.Exec(ctx, sql)
+	s.used = time.Now()
+	return counts, err
+}
+
+// touch keeps an idle session from running into its own low wait_timeout: at the commit barrier, inside an
+// oversized transaction, or because the source is quiet. A failure shows at the session's next use.
+func (s *session) touch(ctx context.Context) {
+	if !s.mu.TryLock() {
+		return // Busy is not idle.
+	}
+	defer s.mu.Unlock()
+	if time.Since(s.used) >= keepAlive {
+		_, _ = s.conn.Exec(ctx, "DO 0")
+		s.used = time.Now()
+	}
+}
+
+// openSessions connects two leaders and the followers, and registers each so that a later owner can KILL it.
+func (a *Applier) openSessions(ctx context.Context) error {
+	a.follow = make([]*session, a.cfg.Sessions)
+	for i := range a.cfg.Sessions + 2 {
+		conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(waitTimeout, lockWait)})
+		if err != nil {
+			return err
+		}
+		s := &session{no: i, conn: conn, used: time.Now()}
+		if i < 2 {
+			a.leaders[i] = s
+		} else {
+			a.follow[i-2] = s
+		}
+		if err := a.claim.Register(ctx, conn); err != nil {
+			return err
+		}
+		a.maxSQL = conn.MaxAllowedPacket - packetReserve
+	}
+	return nil
+}
+
+func (a *Applier) sessions() []*session {
+	var all []*session
+	for _, s := range append(a.leaders[:], a.follow...) {
+		if s != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (a *Applier) keepSessionsAlive(ctx context.Context) {
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, s := range a.sessions() {
+				s.touch(ctx)
+			}
+		}
+	}
+}
+
+// begin opens a target transaction with its mark: the first statement, in one packet with whatever data fits.
+func (a *Applier) begin(ctx context.Context, s *session, epoch uint64, r checkpoint.Record) (*writer, error) {
+	mark, err := a.claim.Mark(s.no, epoch, r)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{ctx: ctx, session: s, limit: a.maxSQL}
+	if err := w.plain("START TRANSACTION", expectation{count: anyCount, verb: "BEGIN"}); err != nil {
+		return nil, err
+	}
+	return w, w.plain(mark, expectation{count: 1, verb: markVerb})
+}
+
+// run executes steps in the open transaction and checks every count. Afterwards nothing is unsent.
+func (w *writer) run(steps []step) error {
+	for i := range steps {
+		if err := w.write(&steps[i]); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	crashpoint.Reach(crashpoint.Executed)
+	return nil
+}
+
+// commit ends the session's transaction. Its mark's count has been checked: the fence never shares a packet with
+// COMMIT.
+func (a *Applier) commit(ctx context.Context, s *session, epoch uint64) error {
+	begun := time.Now()
+	if _, err := s.exec(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("commit epoch %d: %w", epoch, mysqlconn.Describe("target", "COMMIT", err))
+	}
+	a.cfg.Observer.CommitTook(time.Since(begun))
+	return nil
+}

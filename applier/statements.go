@@ -1,0 +1,308 @@
+package applier
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/rowimage"
+	"github.com/binseal/binseal/schema"
+)
+
+// expectation is what the server's answer to one statement must be.
+type expectation struct {
+	count int64 // Matched rows; anyCount when the count proves nothing.
+	verb  string
+	table *schema.Table // nil for statements that are not about a user's table.
+}
+
+const anyCount = -1
+
+// where names the table for messages.
+func (x expectation) where() string {
+	if x.table == nil {
+		return "the progress table"
+	}
+	return x.table.String()
+}
+
+// markVerb names the expectation of a mark.
+const markVerb = "mark"
+
+// mismatch is a statement whose matched rows are not what the plan expects: a missing row, or one too many.
+type mismatch struct {
+	expectation
+	got int64
+}
+
+func (m *mismatch) Error() string {
+	return fmt.Sprintf("%s matched %d rows of %s, expected %d", m.verb, m.got, m.where(), m.count)
+}
+
+// writer turns steps into SQL and sends it in packets: several statements in one round trip, none of them COMMIT.
+//
+// A statement is open between begin and end. Its rows are appended to buf directly from the images; nothing is
+// boxed. buf holds, in this order, finished statements of the packet and the open one.
+type writer struct {
+	ctx     context.Context
+	session *session
+	limit   int // Largest packet the target takes, in bytes.
+
+	buf     []byte
+	expects []expectation
+	start   int // Of the open statement in buf.
+
+	statements int
+}
+
+// begin opens a statement.
+func (w *writer) begin(text ...string) {
+	if len(w.buf) > 0 {
+		w.buf = append(w.buf, ';')
+	}
+	w.start = len(w.buf)
+	for _, s := range text {
+		w.buf = append(w.buf, s...)
+	}
+}
+
+// end closes the open statement, and sends the packet when it is large enough.
+func (w *writer) end(x expectation) error {
+	w.statements++
+	if size := len(w.buf) - w.start; size > w.limit {
+		return &change.Fault{Code: "BS-TOO-LARGE", Class: change.ClassPerson, Where: x.where(),
+			What: fmt.Sprintf("a row needs a statement of %d bytes and the target's max_allowed_packet allows %d", size, w.limit),
+			Next: "raise max_allowed_packet on the target (at most 1 GiB), then start again"}
+	}
+	if len(w.buf) > packetBytes && w.start > 0 { // What was there before goes first, so that a packet stays below the limit.
+		open := append([]byte(nil), w.buf[w.start:]...)
+		w.buf = w.buf[:w.start-1] // Without the separator.
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.buf, w.start = append(w.buf, open...), 0
+	}
+	w.expects = append(w.expects, x)
+	if len(w.buf) >= packetBytes {
+		return w.flush()
+	}
+	return nil
+}
+
+// plain adds a whole statement whose count is checked against want.
+func (w *writer) plain(sql string, x expectation) error {
+	w.begin(sql)
+	return w.end(x)
+}
+
+// flush sends the packet and checks every statement's count (DESIGN.md §3: divergence stops the stream).
+func (w *writer) flush() error {
+	if len(w.expects) == 0 {
+		return nil
+	}
+	counts, err := w.session.exec(w.ctx, string(w.buf))
+	if err != nil {
+		return err
+	}
+	if len(counts) != len(w.expects) {
+		return fmt.Errorf("the target answered %d of %d statements", len(counts), len(w.expects))
+	}
+	for i, x := range w.expects {
+		if x.count != anyCount && counts[i] != x.count {
+			return &mismatch{expectation: x, got: counts[i]}
+		}
+	}
+	w.buf, w.expects, w.start = w.buf[:0], w.expects[:0], 0
+	if cap(w.buf) > 4*packetBytes {
+		w.buf = nil // A single huge row should not stay in memory for ever.
+	}
+	return nil
+}
+
+// write turns a step into statements.
+func (w *writer) write(s *step) error {
+	switch s.verb {
+	case deleteRows, deleteTouched:
+		return w.deletes(s)
+	case updateRows:
+		return w.updates(s)
+	case insertRows:
+		return w.inserts(s)
+	default:
+		return w.inOrder(s.ordered)
+	}
+}
+
+// list writes rows into statements of the form head row, row, … tail, each within the bounds.
+func (w *writer) list(rows []*netChange, head, tail string, x expectation, row func(dst []byte, c *netChange) ([]byte, error)) error {
+	n := 0
+	shut := func() error {
+		w.buf = append(w.buf, tail...)
+		if x.count != anyCount {
+			x.count = int64(n)
+		}
+		n = 0
+		return w.end(x)
+	}
+	for _, c := range rows {
+		if n == 0 {
+			w.begin(head)
+		} else {
+			w.buf = append(w.buf, ',')
+		}
+		at := len(w.buf)
+		var err error
+		if w.buf, err = row(w.buf, c); err != nil {
+			return err
+		}
+		if n > 0 && len(w.buf)-w.start > maxSQLBytes { // This row opens a statement of its own.
+			own := append([]byte(nil), w.buf[at:]...)
+			w.buf = w.buf[:at-1]
+			if err := shut(); err != nil {
+				return err
+			}
+			w.begin(head)
+			w.buf = append(w.buf, own...)
+		}
+		if n++; n == maxRowsPerSQL {
+			if err := shut(); err != nil {
+				return err
+			}
+		}
+	}
+	if n > 0 {
+		return shut()
+	}
+	return nil
+}
+
+func (w *writer) deletes(s *step) error {
+	t, l := s.table.table.def, s.table.layout
+	x := expectation{verb: s.verb.String(), table: t}
+	if s.verb == deleteTouched {
+		x.count = anyCount
+	}
+	head := "DELETE /* binseal applier */ FROM " + t.QuotedName() + " WHERE " + l.IdentityColumns() + " IN ("
+	return w.list(s.rows, head, ")", x, func(dst []byte, c *netChange) ([]byte, error) {
+		img := c.before
+		if img == nil {
+			img = c.last
+		}
+		return l.AppendIdentity(dst, img)
+	})
+}
+
+func (w *writer) inserts(s *step) error {
+	t, l := s.table.table.def, s.table.layout
+	return w.list(s.rows, insertHead(l), "", expectation{verb: s.verb.String(), table: t},
+		func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) })
+}
+
+func insertHead(l *rowimage.Layout) string {
+	return "INSERT /* binseal applier */ INTO " + l.Table().QuotedName() + " (" + l.InsertColumns() + ") VALUES "
+}
+
+func (w *writer) updates(s *step) error {
+	t, l := s.table.table.def, s.table.layout
+	head := "UPDATE /* binseal applier */ " + t.QuotedName() + " SET "
+	for _, c := range s.rows {
+		w.begin(head)
+		set, changed, err := l.AppendSet(w.buf, c.before, c.after)
+		if err != nil {
+			return err
+		}
+		if !changed { // Changed and changed back within the epoch.
+			w.abandon()
+			continue
+		}
+		w.buf = append(set, " WHERE "...)
+		if w.buf, err = l.AppendIdentityMatch(w.buf, c.before); err != nil {
+			return err
+		}
+		if err := w.end(expectation{count: 1, verb: s.verb.String(), table: t}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon takes the open statement back.
+func (w *writer) abandon() {
+	w.buf = w.buf[:max(w.start-1, 0)]
+}
+
+// inOrder writes ordered rows one by one; only neighbouring inserts into one table share a statement.
+func (w *writer) inOrder(rows []orderedRow) error {
+	checks := false
+	for i := 0; i < len(rows); {
+		r := &rows[i]
+		if r.checks != checks {
+			checks = r.checks
+			if err := w.foreignKeyChecks(checks); err != nil {
+				return err
+			}
+		}
+		n := 1
+		if r.Op == change.Insert {
+			for i+n < len(rows) && rows[i+n].Op == change.Insert && rows[i+n].layout == r.layout && rows[i+n].checks == checks {
+				n++
+			}
+		}
+		if err := w.orderedRun(rows[i : i+n]); err != nil {
+			return err
+		}
+		i += n
+	}
+	if checks {
+		return w.foreignKeyChecks(false)
+	}
+	return nil
+}
+
+func (w *writer) foreignKeyChecks(on bool) error {
+	v := "0"
+	if on {
+		v = "1"
+	}
+	return w.plain("SET foreign_key_checks="+v, expectation{count: anyCount, verb: "SET"})
+}
+
+// orderedRun writes one update or delete, or a run of inserts.
+func (w *writer) orderedRun(rows []orderedRow) error {
+	r := &rows[0]
+	t, l := r.table.def, r.layout
+	x := expectation{count: 1, verb: r.Op.String(), table: t}
+	var err error
+	switch r.Op {
+	case change.Insert:
+		images := make([]*netChange, len(rows))
+		for i := range rows {
+			images[i] = &netChange{after: rows[i].After}
+		}
+		return w.list(images, insertHead(l), "", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) })
+	case change.Delete:
+		w.begin("DELETE /* binseal applier */ FROM ", t.QuotedName())
+	case change.Update:
+		w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
+		var changed bool
+		if w.buf, changed, err = l.AppendSet(w.buf, r.Before, r.After); err != nil {
+			return err
+		}
+		if !changed {
+			w.abandon()
+			return nil
+		}
+	}
+	w.buf = append(w.buf, " WHERE "...)
+	if t.Identity != nil {
+		w.buf, err = l.AppendIdentityMatch(w.buf, r.Before)
+	} else { // Of several identical rows any one will do, but only one.
+		if w.buf, err = l.AppendMatch(w.buf, r.Before); err == nil {
+			w.buf = append(w.buf, " LIMIT 1"...)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return w.end(x)
+}

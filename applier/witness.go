@@ -1,0 +1,52 @@
+package applier
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/checkpoint"
+	"github.com/binseal/binseal/mysqlconn"
+	"github.com/binseal/binseal/schema"
+)
+
+// A RENAME that swaps two tables of the same definition leaves nothing by which to tell whether it ran. So a marker
+// table is renamed in the same statement, which is atomic:
+//
+//	RENAME TABLE shop.a TO shop.x, shop.b TO shop.a, shop.x TO shop.b, binseal.witness_17 TO binseal.witness_17_moved
+
+// witnessNames are the marker's names before and after the rename.
+func witnessNames(witness string) (from, to schema.Name) {
+	return schema.Name{Schema: checkpoint.Schema, Table: witness}, schema.Name{Schema: checkpoint.Schema, Table: witness + "_moved"}
+}
+
+// makeWitness creates the marker and names it in the intent.
+func (a *Applier) makeWitness(ctx context.Context, intent *checkpoint.Intent) error {
+	intent.Witness = fmt.Sprintf("witness_%s_%d", a.claim.Owner[:8], a.epoch)
+	from, _ := witnessNames(intent.Witness)
+	_, err := a.meta.Exec(ctx, "CREATE TABLE `binseal`."+schema.QuoteName(from.Table)+" (id INT PRIMARY KEY) ENGINE=InnoDB")
+	return err
+}
+
+// witnessMoved reports whether the statement that carried the marker has run.
+func (a *Applier) witnessMoved(ctx context.Context, witness string) (bool, error) {
+	from, to := witnessNames(witness)
+	var before, after int
+	err := a.meta.QueryRow(ctx, "SELECT COALESCE(SUM(TABLE_NAME=?),0), COALESCE(SUM(TABLE_NAME=?),0) FROM information_schema.TABLES WHERE TABLE_SCHEMA=?",
+		from.Table, to.Table, checkpoint.Schema).Scan(&before, &after)
+	if err != nil {
+		return false, mysqlconn.Describe("target", "look for the witness of a RENAME", err)
+	}
+	if before == after {
+		return false, &change.Fault{Code: "BS-DDL-DOUBT", Class: change.ClassPerson, Where: a.cp.Pos.String(),
+			What: "it cannot be told whether a RENAME TABLE ran before the crash: its marker table is gone",
+			Next: "compare the tables with the source, then set the position by hand"}
+	}
+	return after > 0, nil
+}
+
+func (a *Applier) dropWitness(ctx context.Context, witness string) error {
+	from, to := witnessNames(witness)
+	_, err := a.meta.Exec(ctx, "DROP TABLE IF EXISTS `binseal`."+schema.QuoteName(from.Table)+", `binseal`."+schema.QuoteName(to.Table))
+	return err
+}

@@ -1,0 +1,315 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/internal/crashpoint"
+	"github.com/binseal/binseal/mysqlconn"
+)
+
+// The control tables. All InnoDB: progress and data must roll back together.
+var ddl = []string{
+	"CREATE DATABASE IF NOT EXISTS `binseal`",
+	"CREATE TABLE IF NOT EXISTS `binseal`.`progress` (" +
+		"stream VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, session SMALLINT UNSIGNED NOT NULL, " +
+		"owner CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, epoch BIGINT UNSIGNED NOT NULL, " +
+		"protocol SMALLINT UNSIGNED NOT NULL, config_hash CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, " +
+		"record MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL, PRIMARY KEY (stream, session)) ENGINE=InnoDB",
+	"CREATE TABLE IF NOT EXISTS `binseal`.`session` (" +
+		"stream VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, server_uuid CHAR(36) CHARACTER SET ascii NOT NULL, " +
+		"booted_at BIGINT NOT NULL, conn_id BIGINT UNSIGNED NOT NULL, owner CHAR(32) CHARACTER SET ascii NOT NULL, " +
+		"PRIMARY KEY (stream, server_uuid, booted_at, conn_id)) ENGINE=InnoDB",
+}
+
+// How long a claim may take altogether, and how long one attempt waits for the row locks of an old owner before it
+// looks again which of its sessions to KILL.
+const (
+	claimLimit   = 30 * time.Second
+	claimAttempt = 1 // Seconds, innodb_lock_wait_timeout.
+)
+
+// Options of a claim.
+type Options struct {
+	Stream   string
+	Sessions int    // Number of followers; the table gets Sessions+2 rows, 0 and 1 for the leaders.
+	Hash     string // Of what a half-done epoch depends on: filters, routes, DDL rules.
+	Logger   *slog.Logger
+}
+
+// Owners are the tokens under which this process has tried to claim the stream. A claim of a process that has
+// held the stream before succeeds only if nobody else has claimed it since: a daemon that lost its place stops, it
+// does not fight. Not safe for concurrent use.
+type Owners struct{ tokens []string }
+
+// Claim is the ownership of a stream during one run. It is used by one goroutine at a time.
+type Claim struct {
+	Owner  string // Random, 32 hex digits; new for each run, also for a restart within one process.
+	opts   Options
+	epochs map[int]uint64 // Last committed epoch per session, as this run knows it.
+	server server
+}
+
+// server identifies one life of a target server: connection ids start again after a restart.
+type server struct {
+	uuid     string
+	bootedAt int64 // Unix seconds.
+}
+
+// Take claims the stream over s: it ends what an old owner has in flight, rewrites the owner in all rows and reads
+// the state back. Errors: *change.Fault BS-FENCED when another daemon has taken the stream from this process,
+// BS-CONFIG-CHANGED, BS-TARGET-LOST-COMMITS, BS-PROGRESS-CORRUPT; anything else may be tried again.
+func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) (*Claim, State, error) {
+	if err := ensureTables(ctx, s); err != nil {
+		return nil, State{}, err
+	}
+	srv, err := identify(ctx, s)
+	if err != nil {
+		return nil, State{}, err
+	}
+	token := make([]byte, 16)
+	_, _ = rand.Read(token) // Never fails: crypto/rand.
+	c := &Claim{Owner: hex.EncodeToString(token), opts: o, epochs: map[int]uint64{}, server: srv}
+	owners.tokens = append(owners.tokens, c.Owner) // Before the COMMIT: its reply may be lost.
+	deadline := time.Now().Add(claimLimit)
+	for {
+		if err := c.endOldSessions(ctx, s); err != nil {
+			return nil, State{}, err
+		}
+		st, err := c.rewrite(ctx, s, owners)
+		if err == nil {
+			return c, st, nil
+		}
+		if !mysqlconn.LockConflict(err) || time.Now().After(deadline) {
+			return nil, State{}, fmt.Errorf("claim stream %s: %w", o.Stream, err)
+		}
+		o.Logger.Info("waiting for the locks of an old owner", "stream", o.Stream)
+	}
+}
+
+func ensureTables(ctx context.Context, s *mysqlconn.Session) error {
+	var n int
+	const q = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='binseal' AND TABLE_NAME IN ('progress','session')"
+	if err := s.QueryRow(ctx, q).Scan(&n); err != nil {
+		return mysqlconn.Describe(s.Leg, "look for the control tables", err)
+	}
+	if n == 2 {
+		return nil
+	}
+	for _, stmt := range ddl {
+		if _, err := s.Exec(ctx, stmt); err != nil {
+			return mysqlconn.Describe(s.Leg, "create the control tables", err)
+		}
+	}
+	return nil
+}
+
+func identify(ctx context.Context, s *mysqlconn.Session) (server, error) {
+	var srv server
+	var name string
+	var now, uptime int64
+	if err := s.QueryRow(ctx, "SELECT @@server_uuid, UNIX_TIMESTAMP()").Scan(&srv.uuid, &now); err != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask the server's identity", err)
+	}
+	if err := s.QueryRow(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &uptime); err != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask the server's uptime", err)
+	}
+	srv.bootedAt = now - uptime
+	return srv, nil
+}
+
+// endOldSessions KILLs every registered session of the stream on this life of this server. A half-open connection
+// holds its locks until wait_timeout, and a DDL outlives its client.
+func (c *Claim) endOldSessions(ctx context.Context, s *mysqlconn.Session) error {
+	rows, err := s.QueryContext(ctx, "SELECT conn_id FROM `binseal`.`session` WHERE stream=? AND server_uuid=? AND booted_at BETWEEN ? AND ? AND conn_id<>? AND owner<>?",
+		c.opts.Stream, c.server.uuid, c.server.bootedAt-2, c.server.bootedAt+2, s.ConnID, c.Owner)
+	if err != nil {
+		return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+	}
+	var ids []uint64
+	for rows.Next() {
+		var id uint64
+		if err := rows.Scan(&id); err != nil {
+			_ = rows.Close()
+			return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+	}
+	for _, id := range ids {
+		if err := s.Kill(ctx, id); err != nil {
+			return mysqlconn.Describe(s.Leg, "end an old session", err)
+		}
+	}
+	return c.awaitEnd(ctx, s, ids)
+}
+
+// awaitEnd waits until none of the ids is a thread of the server any more, for at most claimLimit: a killed DDL may
+// take a while to roll back, and until then the fingerprint of its table means nothing.
+func (c *Claim) awaitEnd(ctx context.Context, s *mysqlconn.Session, ids []uint64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	list := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ids)), ","), "[]")
+	deadline := time.Now().Add(claimLimit)
+	for {
+		var n int
+		if err := s.QueryRow(ctx, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN ("+list+")").Scan(&n); err != nil {
+			return mysqlconn.Describe(s.Leg, "wait for old sessions to end", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("claim stream %s: %d sessions of the old owner still run after %s", c.opts.Stream, n, claimLimit)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// rewrite puts the new owner into all rows of the stream in one transaction and reads them. Its locking read
+// waits for whatever an old owner has in flight, so that afterwards no transaction of an older owner can commit:
+// either it ended before, and we see its outcome, or its mark comes later and matches no row (invariant 4).
+func (c *Claim) rewrite(ctx context.Context, s *mysqlconn.Session, owners *Owners) (st State, err error) {
+	defer func() {
+		if err != nil {
+			_, _ = s.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	if _, err := s.Exec(ctx, fmt.Sprintf("SET innodb_lock_wait_timeout=%d; START TRANSACTION", claimAttempt)); err != nil {
+		return st, mysqlconn.Describe(s.Leg, "begin the claim", err)
+	}
+	rows, err := c.readLocked(ctx, s)
+	if err != nil {
+		return st, err
+	}
+	if len(rows) > 0 && len(owners.tokens) > 1 && !slices.Contains(owners.tokens, rows[0].owner) {
+		return st, fencedOff(c.opts.Stream)
+	}
+	if st, err = stateOf(rows, c.opts.Hash); err != nil {
+		return st, err
+	}
+	if _, err := s.Exec(ctx, c.ownSQL(rows)); err != nil {
+		return st, mysqlconn.Describe(s.Leg, "claim", err)
+	}
+	crashpoint.Reach(crashpoint.ClaimSent)
+	if _, err := s.Exec(ctx, "COMMIT"); err != nil {
+		return st, mysqlconn.Describe(s.Leg, "commit the claim", err)
+	}
+	crashpoint.Reach(crashpoint.Claimed)
+	for _, r := range rows {
+		c.epochs[r.session] = r.epoch
+	}
+	// Registrations of earlier owners: their sessions are gone, or will meet the fence.
+	_, err = s.Exec(ctx, "DELETE FROM `binseal`.`session` WHERE stream="+quote(c.opts.Stream)+" AND owner<>"+quote(c.Owner))
+	return st, mysqlconn.Describe(s.Leg, "forget old sessions", err)
+}
+
+func (c *Claim) readLocked(ctx context.Context, s *mysqlconn.Session) ([]row, error) {
+	rs, err := s.QueryContext(ctx, "SELECT session, owner, epoch, protocol, config_hash, record FROM `binseal`.`progress` WHERE stream=? ORDER BY session FOR UPDATE", c.opts.Stream)
+	if err != nil {
+		return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
+	}
+	defer func() { _ = rs.Close() }()
+	var rows []row
+	for rs.Next() {
+		var r row
+		var record []byte
+		if err := rs.Scan(&r.session, &r.owner, &r.epoch, &r.protocol, &r.hash, &record); err != nil {
+			return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
+		}
+		if err := json.Unmarshal(record, &r.record); err != nil {
+			return nil, inconsistent(fmt.Sprintf("the record of session %d cannot be read", r.session))
+		}
+		rows = append(rows, r)
+	}
+	if err := rs.Err(); err != nil {
+		return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
+	}
+	return rows, nil
+}
+
+// ownSQL writes the owner, version and hash into the rows that exist and adds those that do not.
+func (c *Claim) ownSQL(rows []row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "UPDATE `binseal`.`progress` SET owner=%s, protocol=%d, config_hash=%s WHERE stream=%s",
+		quote(c.Owner), Protocol, quote(c.opts.Hash), quote(c.opts.Stream))
+	for session := range c.opts.Sessions + 2 {
+		if slices.ContainsFunc(rows, func(r row) bool { return r.session == session }) {
+			continue
+		}
+		fmt.Fprintf(&b, "; INSERT INTO `binseal`.`progress` VALUES (%s,%d,%s,0,%d,%s,'{}')",
+			quote(c.opts.Stream), session, quote(c.Owner), Protocol, quote(c.opts.Hash))
+	}
+	return b.String()
+}
+
+// Register records a session in a commit of its own, so that a later owner can KILL it.
+func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session) error {
+	_, err := s.Exec(ctx, fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
+		quote(c.opts.Stream), quote(c.server.uuid), c.server.bootedAt, s.ConnID, quote(c.Owner)))
+	return mysqlconn.Describe(s.Leg, "register a session", err)
+}
+
+// Mark is the first statement of each target transaction: fence, mark and record in one (DESIGN.md §2). It must
+// match exactly one row; any other count means that the stream has a new owner: see Fenced.
+func (c *Claim) Mark(session int, epoch uint64, r Record) (string, error) {
+	record, err := r.encode()
+	if err != nil {
+		return "", err
+	}
+	where := fmt.Sprintf("stream=%s AND session=%d", quote(c.opts.Stream), session)
+	if fenced {
+		where += fmt.Sprintf(" AND owner=%s AND epoch=%d", quote(c.Owner), c.epochs[session])
+	}
+	return fmt.Sprintf("UPDATE /* binseal mark */ `binseal`.`progress` SET epoch=%d, record=%s WHERE %s", epoch, quote(record), where), nil
+}
+
+// Remark replaces the record within the transaction that Mark opened: an oversized transaction learns its end only
+// when its last part has arrived. It must match exactly one row.
+func (c *Claim) Remark(session int, epoch uint64, r Record) (string, error) {
+	record, err := r.encode()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("UPDATE /* binseal mark */ `binseal`.`progress` SET record=%s WHERE stream=%s AND session=%d AND owner=%s AND epoch=%d",
+		quote(record), quote(c.opts.Stream), session, quote(c.Owner), epoch), nil
+}
+
+// Committed tells the claim that session's transaction for epoch has committed.
+func (c *Claim) Committed(session int, epoch uint64) { c.epochs[session] = epoch }
+
+// Fenced turns the matched count of a Mark into an error unless it is 1.
+func (c *Claim) Fenced(matched int64) error {
+	if matched == 1 || !fenced {
+		return nil
+	}
+	return fencedOff(c.opts.Stream)
+}
+
+func fencedOff(stream string) error {
+	return &change.Fault{Code: "BS-FENCED", Class: change.ClassPerson,
+		What: "another daemon has claimed stream " + stream + "; this one commits nothing more",
+		Next: "leave the other daemon running, or stop it and start this one again"}
+}
+
+// quote writes s as an SQL string literal. Control characters cannot occur: the values are tokens, hashes, names
+// that the config has checked, and JSON, which escapes them.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"os/signal"
+	"syscall"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/config"
+	"github.com/binseal/binseal/preflight"
+)
+
+type checkCommand struct{}
+
+// Run looks at both servers and prints the report; the exit code is 3 when a finding is a must.
+func (checkCommand) Run(a *app) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	c, err := config.Load(a.config)
+	if err != nil {
+		return err
+	}
+	l, err := connectable(c)
+	if err != nil {
+		return err
+	}
+	report, err := preflight.Run(ctx, preflight.Options{
+		Source: l.source, Target: l.target, Filter: l.filter, ServerID: c.Source.ServerID,
+		ByGTID: c.Start.GTID != "", FromPast: c.Start.At == "",
+		SkipAtRest: c.Target.AtRest.Require == config.AtRestSkip,
+	})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		writeJSON(a.stdout, report)
+	} else if err := report.WriteText(a.stdout); err != nil {
+		return err
+	}
+	if !report.OK {
+		return exitCode(change.ClassEnvironment)
+	}
+	return nil
+}

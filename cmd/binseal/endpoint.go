@@ -1,0 +1,47 @@
+package main
+
+import (
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/config"
+	"github.com/binseal/binseal/mysqlconn"
+	"github.com/binseal/binseal/schema"
+	"github.com/binseal/binseal/tlsconf"
+)
+
+// legs is a config made ready to connect.
+type legs struct {
+	source, target *mysqlconn.Endpoint
+	filter         *schema.Filter
+}
+
+// connectable builds both endpoints and the filter. It opens nothing; a CA file that cannot be read shows here.
+func connectable(c *config.Config) (legs, error) {
+	source, err := endpoint("source", c.Source.Addr, c.Source.User, c.Source.Password, c.Source.TLS)
+	if err != nil {
+		return legs{}, err
+	}
+	target, err := endpoint("target", c.Target.Addr, c.Target.User, c.Target.Password, c.Target.TLS)
+	if err != nil {
+		return legs{}, err
+	}
+	filter, err := schema.NewFilter(c.Tables)
+	if err != nil {
+		return legs{}, err
+	}
+	return legs{source: source, target: target, filter: filter}, nil
+}
+
+func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.Config) (*mysqlconn.Endpoint, error) {
+	client, err := tlsconf.New(leg, tls)
+	if err != nil {
+		return nil, &change.Fault{
+			Code: "BS-TLS-CONFIG", Class: change.ClassEnvironment, Where: leg + " " + addr, Err: err,
+			What: "the TLS files cannot be used", Next: "check the files that " + leg + ".tls names",
+		}
+	}
+	provider, err := password.Provider(mysqlconn.Providers{})
+	if err != nil {
+		return nil, err
+	}
+	return &mysqlconn.Endpoint{Leg: leg, Addr: addr, User: user, Password: provider, TLS: client}, nil
+}

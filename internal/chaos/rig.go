@@ -1,0 +1,334 @@
+// Package chaos proves recovery by breaking things: it runs the real daemon between real servers under load, kills
+// it at random moments and at each named point of the commit protocol, breaks its connections, stops and replaces
+// it, and ends each run by comparing every table of both sides.
+//
+// The package holds the rig and the load; the experiments are its tests. Only tests use it.
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/binseal/binseal/internal/faultproxy"
+	"github.com/binseal/binseal/internal/testmysql"
+	"github.com/binseal/binseal/stream"
+)
+
+// Build names a variant of the daemon by its build tags.
+type Build string
+
+// The builds of the daemon.
+const (
+	Normal     Build = "crashpoints"
+	WeakFence  Build = "crashpoints,weak_fence"  // Negative control: the mark matches whoever owns the stream.
+	WeakRecord Build = "crashpoints,weak_record" // Negative control: followers' records are ignored.
+)
+
+var builds = struct {
+	mu    sync.Mutex // Guards paths and dir.
+	dir   string
+	paths map[Build]string
+}{paths: map[Build]string{}}
+
+// Binary builds the daemon once per variant and test process.
+func Binary(t testing.TB, b Build) string {
+	t.Helper()
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	if p, ok := builds.paths[b]; ok {
+		return p
+	}
+	if builds.dir == "" {
+		dir, err := os.MkdirTemp("", "binseal-builds-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		builds.dir = dir
+	}
+	path := filepath.Join(builds.dir, fmt.Sprintf("binseal-%d", len(builds.paths)))
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", string(b), "-o", path, "github.com/binseal/binseal/cmd/binseal")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", b, err, out)
+	}
+	builds.paths[b] = path
+	return path
+}
+
+// RemoveBuilds deletes what Binary has built. For TestMain.
+func RemoveBuilds() {
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	if builds.dir != "" {
+		_ = os.RemoveAll(builds.dir)
+	}
+}
+
+// Rig is a source, a target, a proxy on each leg, and the config of a stream between them.
+type Rig struct {
+	Source, Target           *testmysql.Server
+	SourceProxy, TargetProxy *faultproxy.Proxy
+	Dir                      string
+	Name                     string // Of the stream.
+	Mode                     string
+	Sessions                 int
+	Seed                     uint64
+}
+
+// Options of a rig.
+type Options struct {
+	Mode     string // apply.mode
+	Sessions int    // Default 3.
+	Seed     uint64
+	Source   *testmysql.Server // Shared servers; nil starts new ones.
+	Target   *testmysql.Server
+}
+
+const password = "chaos-password"
+
+// NewRig starts what is missing, makes accounts and the empty schema shop on both sides.
+func NewRig(t testing.TB, o Options) *Rig {
+	t.Helper()
+	if o.Sessions == 0 {
+		o.Sessions = 3
+	}
+	r := &Rig{Source: o.Source, Target: o.Target, Dir: t.TempDir(), Mode: o.Mode, Sessions: o.Sessions, Name: "chaos", Seed: o.Seed}
+	if r.Source == nil {
+		r.Source = testmysql.StartT(t, testmysql.SourceOptions())
+	}
+	if r.Target == nil {
+		r.Target = testmysql.StartT(t, testmysql.TargetOptions())
+	}
+	must(t, r.Source.CreateReplicationUser(t.Context(), "repl", password))
+	must(t, r.Target.CreateApplierUser(t.Context(), "applier", password, "shop"))
+	must(t, os.WriteFile(filepath.Join(r.Dir, "password"), []byte(password), 0o600))
+	r.SourceProxy, r.TargetProxy = proxyTo(t, r.Source.Addr), proxyTo(t, r.Target.Addr)
+	return r
+}
+
+func proxyTo(t testing.TB, addr string) *faultproxy.Proxy {
+	t.Helper()
+	p, err := faultproxy.New(addr)
+	must(t, err)
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Config writes a binseal.yaml and gives its path. extra is appended.
+func (r *Rig) Config(t testing.TB, listen, extra string) string {
+	t.Helper()
+	text := fmt.Sprintf(`stream: %s
+source:
+  addr: %s
+  user: repl
+  password: {file: %q}
+  tls: {ca: %q}
+target:
+  addr: %s
+  user: applier
+  password: {file: %q}
+  tls: {ca: %q}
+tables: {include: ["shop.*"]}
+apply: {mode: %s, sessions: %d}
+http: {listen: "%s"}
+%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile,
+		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, r.Mode, r.Sessions, listen, extra)
+	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
+	must(t, err)
+	_, err = f.WriteString(text)
+	must(t, errors.Join(err, f.Close()))
+	return f.Name()
+}
+
+func (r *Rig) path(name string) string { return filepath.Join(r.Dir, name) }
+
+// Daemon is a running binseal.
+type Daemon struct {
+	cmd    *exec.Cmd
+	listen string
+	log    *lockedBuffer
+	done   chan struct{} // Closed when the process has ended.
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex // Guards b.
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Start runs the daemon. env are additional variables, such as the crash point.
+func (r *Rig) Start(t testing.TB, b Build, env ...string) *Daemon {
+	t.Helper()
+	return r.start(t, Binary(t, b), env)
+}
+
+func (r *Rig) start(t testing.TB, binary string, env []string) *Daemon {
+	t.Helper()
+	listen := freeAddr(t)
+	d := &Daemon{listen: listen, log: &lockedBuffer{}, done: make(chan struct{})}
+	d.cmd = exec.Command(binary, "run", "-c", r.Config(t, listen, ""))
+	d.cmd.Env = append(os.Environ(), env...)
+	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
+	must(t, d.cmd.Start())
+	go func() { _ = d.cmd.Wait(); close(d.done) }()
+	t.Cleanup(func() { d.Kill() })
+	return d
+}
+
+// Kill sends SIGKILL and waits.
+func (d *Daemon) Kill() {
+	_ = d.cmd.Process.Kill()
+	<-d.done
+}
+
+// Signal sends a signal.
+func (d *Daemon) Signal(sig syscall.Signal) { _ = d.cmd.Process.Signal(sig) }
+
+// Wait waits until the process has ended, at most limit.
+func (d *Daemon) Wait(limit time.Duration) bool {
+	select {
+	case <-d.done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}
+
+// ExitCode of an ended process; -1 when a signal ended it.
+func (d *Daemon) ExitCode() int { return d.cmd.ProcessState.ExitCode() }
+
+// Log is what the daemon has printed.
+func (d *Daemon) Log() string { return d.log.String() }
+
+// Lag asks GET /lag.
+func (d *Daemon) Lag(ctx context.Context) (stream.Lag, error) {
+	var lag stream.Lag
+	return lag, d.get(ctx, "/lag", &lag)
+}
+
+// Status asks GET /status.
+func (d *Daemon) Status(ctx context.Context) (stream.Status, error) {
+	var st stream.Status
+	return st, d.get(ctx, "/status", &st)
+}
+
+func (d *Daemon) get(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.listen+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// Await polls until ok holds for the daemon's status; it fails the test after limit, or when the daemon ends.
+func (d *Daemon) Await(t testing.TB, limit time.Duration, what string, ok func(stream.Status) bool) stream.Status {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	var last stream.Status
+	for time.Now().Before(deadline) {
+		st, err := d.Status(context.WithoutCancel(t.Context()))
+		if err == nil {
+			last = st
+			if ok(st) {
+				return st
+			}
+		}
+		select {
+		case <-d.done:
+			t.Fatalf("the daemon ended while waiting until %s\n%s", what, tail(d.Log()))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	shown, _ := json.Marshal(last)
+	t.Fatalf("not so within %s: %s\nstatus %s\n%s", limit, what, shown, tail(d.Log()))
+	return last
+}
+
+// AwaitCaughtUp waits until the stream has caught up with the source's end as of now.
+func (r *Rig) AwaitCaughtUp(t testing.TB, d *Daemon, limit time.Duration) {
+	t.Helper()
+	end := r.Source.QueryT(t, "SELECT @@GLOBAL.gtid_executed")[0][0]
+	d.Await(t, limit, "caught up", func(st stream.Status) bool {
+		if st.State == stream.StateHalted {
+			t.Fatalf("the stream halted: %+v\n%s", st.Problem, tail(d.Log()))
+		}
+		return covers(st.Lag.Applied.GTID, end)
+	})
+}
+
+// Equal compares every table on both sides and fails the test on any difference.
+func (r *Rig) Equal(t testing.TB) {
+	t.Helper()
+	differences, rows := r.Compare(t)
+	if len(differences) > 0 {
+		t.Fatalf("seed %d: %d differences in %d rows: %v", r.Seed, len(differences), rows, differences)
+	}
+	if rows == 0 {
+		t.Fatal("nothing to compare: the load wrote no rows")
+	}
+	t.Logf("seed %d: %d rows compared, 0 differences", r.Seed, rows)
+}
+
+// Compare gives the differences between both sides.
+func (r *Rig) Compare(t testing.TB) (differences []string, rows int64) {
+	t.Helper()
+	differences, rows, err := testmysql.Compare(context.WithoutCancel(t.Context()), r.Source.DB(), r.Target.DB(), "shop")
+	must(t, err)
+	return differences, rows
+}
+
+// Stop ends the daemon with SIGTERM and expects exit code 0 within 10 s.
+func (d *Daemon) Stop(t testing.TB) {
+	t.Helper()
+	begun := time.Now()
+	d.Signal(syscall.SIGTERM)
+	if !d.Wait(15 * time.Second) {
+		t.Fatalf("still running 15 s after SIGTERM\n%s", tail(d.Log()))
+	}
+	if code, took := d.ExitCode(), time.Since(begun); code != 0 || took > 10*time.Second {
+		t.Fatalf("SIGTERM: exit code %d after %s, want 0 within 10 s\n%s", code, took, tail(d.Log()))
+	}
+}
+
+func tail(s string) string {
+	const keep = 4000
+	if len(s) > keep {
+		return "…" + s[len(s)-keep:]
+	}
+	return s
+}

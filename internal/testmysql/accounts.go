@@ -1,0 +1,108 @@
+package testmysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// ControlSchema is where the daemon keeps its progress table on the target.
+const ControlSchema = "binseal"
+
+// Run executes statements as root, in order, on one connection.
+func (s *Server) Run(ctx context.Context, statements ...string) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("server %s: %w", s.Name, err)
+	}
+	defer conn.Close()
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("server %s: %s: %w", s.Name, shorten(statement), err)
+		}
+	}
+	return nil
+}
+
+// shorten keeps an error readable, since test statements may hold megabytes, and passwords out of it.
+func shorten(statement string) string {
+	if before, _, found := strings.Cut(statement, " IDENTIFIED "); found {
+		return before + " IDENTIFIED …"
+	}
+	if len(statement) > 300 {
+		return statement[:300] + "…"
+	}
+	return statement
+}
+
+// Query runs a query as root and returns its rows as text, NULL as "NULL".
+func (s *Server) Query(ctx context.Context, query string, args ...any) ([][]string, error) {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %s: %w", s.Name, shorten(query), err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var all [][]string
+	for rows.Next() {
+		values := make([]sql.NullString, len(columns))
+		targets := make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		row := make([]string, len(columns))
+		for i, v := range values {
+			if row[i] = v.String; !v.Valid {
+				row[i] = "NULL"
+			}
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}
+
+// CreateReplicationUser makes the account that the daemon uses on a source: it may read tables and the binary log,
+// over TLS only.
+func (s *Server) CreateReplicationUser(ctx context.Context, user, password string) error {
+	return s.Run(ctx,
+		s.createUser(user, password),
+		"GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO "+account(user))
+}
+
+// CreateApplierUser makes the account that the daemon uses on a target: reads, writes and DDL on the schemas and
+// on the control schema, over TLS only, and nothing global: no SUPER, no SESSION_VARIABLES_ADMIN, no PROCESS, no
+// CONNECTION_ADMIN. That is less than Aurora's master user has. The account can still list and kill its own
+// sessions.
+func (s *Server) CreateApplierUser(ctx context.Context, user, password string, schemas ...string) error {
+	statements := []string{s.createUser(user, password)}
+	for _, schema := range append([]string{ControlSchema}, schemas...) {
+		statements = append(statements, fmt.Sprintf(
+			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON %s.* TO %s",
+			quoteName(schema), account(user)))
+	}
+	return s.Run(ctx, statements...)
+}
+
+// createUser insists on TLS where the server has it.
+func (s *Server) createUser(user, password string) string {
+	statement := fmt.Sprintf("CREATE USER %s IDENTIFIED BY %s", account(user), quoteText(password))
+	if s.options.NoTLS {
+		return statement
+	}
+	return statement + " REQUIRE SSL"
+}
+
+func account(user string) string { return quoteText(user) + "@'%'" }
+
+func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+func quoteText(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
+}

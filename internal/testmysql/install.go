@@ -1,0 +1,258 @@
+package testmysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Environment variables that Fetch reads.
+const (
+	EnvMysqld = "BINSEAL_MYSQLD" // Path of a mysqld to use instead of a download.
+	EnvCache  = "BINSEAL_CACHE"  // Folder of the download; default os.UserCacheDir()/binseal.
+)
+
+// howToGetOne ends each error about a missing server: a test without a server fails and says what to do.
+const howToGetOne = "set " + EnvMysqld + " to the path of a mysqld 8.0 or later, or put one on PATH; " +
+	"on Debian and its kin (apt-get, dpkg, network) it is downloaded into a private folder by itself"
+
+// Install is a usable mysqld: where the program is, how it is started and what belongs to it.
+// It is immutable and safe for concurrent use.
+type Install struct {
+	Version   string // As `mysqld --version` names it, "9.7.4".
+	Mysqld    string // The server's program.
+	BaseDir   string
+	ShareDir  string // Folder of the error messages.
+	PluginDir string
+
+	// loader and libPath are set for the private download: its libraries are newer than the machine's, so the
+	// server runs through its own dynamic loader.
+	loader, libPath string
+	template        string // An initialised data directory, copied for each server.
+}
+
+// Fetch finds or downloads a server and initialises the data directory that later servers copy. The order is:
+// BINSEAL_MYSQLD, a mysqld ≥ 8.0 on PATH, the private download in the cache folder, a fresh download. The work is
+// done once per cache: other processes wait on a file lock. What it cannot get, it names with a way to get it.
+func Fetch(ctx context.Context) (*Install, error) {
+	fetched.mu.Lock()
+	defer fetched.mu.Unlock()
+	if fetched.install != nil {
+		return fetched.install, nil
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockCache(ctx, cache)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	in, err := find(ctx, cache)
+	if err != nil {
+		return nil, fmt.Errorf("no MySQL server for tests: %w (%s)", err, howToGetOne)
+	}
+	if err := in.initialise(ctx, cache); err != nil {
+		return nil, fmt.Errorf("initialise a data directory with mysqld %s: %w", in.Version, err)
+	}
+	fetched.install = in
+	return in, nil
+}
+
+// fetched remembers what Fetch found: each look runs the server's program.
+var fetched struct {
+	mu      sync.Mutex // Guards install.
+	install *Install
+}
+
+// CacheDir is the folder that downloads and the initialised data directory are kept in.
+func CacheDir() (string, error) {
+	if dir := os.Getenv(EnvCache); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("cache folder for servers: %w (name one with %s)", err, EnvCache)
+	}
+	return filepath.Join(dir, "binseal"), nil
+}
+
+// find picks the server in the order that Fetch documents.
+func find(ctx context.Context, cache string) (*Install, error) {
+	if path := os.Getenv(EnvMysqld); path != "" {
+		in, err := probe(ctx, path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", EnvMysqld, err)
+		}
+		return in, nil
+	}
+	for _, name := range []string{"mysqld", "/usr/sbin/mysqld"} { // sbin is not on everybody's PATH.
+		if path, err := exec.LookPath(name); err == nil {
+			if in, err := probe(ctx, path); err == nil {
+				return in, nil
+			}
+		}
+	}
+	if in, err := downloaded(ctx, filepath.Join(cache, "mysql")); err == nil {
+		return in, nil
+	}
+	return download(ctx, cache)
+}
+
+// versionText finds the number in `mysqld  Ver 9.7.4-2 for Linux on x86_64`.
+var versionText = regexp.MustCompile(`Ver (\d+)\.(\d+)\.(\d+)`)
+
+// probe asks a machine's own mysqld for its version and folders.
+func probe(ctx context.Context, path string) (*Install, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	in := &Install{Mysqld: path}
+	if err := in.readVersion(ctx); err != nil {
+		return nil, err
+	}
+	help, err := in.command(ctx, "", "--no-defaults", "--verbose", "--help").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s --verbose --help: %w", path, err)
+	}
+	for line := range strings.Lines(string(help)) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 {
+			continue
+		}
+		switch fields[0] {
+		case "basedir":
+			in.BaseDir = fields[1]
+		case "plugin-dir":
+			in.PluginDir = fields[1]
+		case "lc-messages-dir":
+			in.ShareDir = fields[1]
+		}
+	}
+	return in, nil
+}
+
+// readVersion runs `mysqld --version` and refuses what the tests cannot use.
+func (in *Install) readVersion(ctx context.Context) error {
+	out, err := in.command(ctx, "", "--no-defaults", "--version").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w: %s", in.Mysqld, err, firstLine(out))
+	}
+	m := versionText.FindStringSubmatch(string(out))
+	if m == nil || strings.Contains(string(out), "MariaDB") {
+		return fmt.Errorf("%s is not a MySQL server: %s", in.Mysqld, firstLine(out))
+	}
+	in.Version = strings.Join(m[1:], ".")
+	if major, err := strconv.Atoi(m[1]); err != nil || major < 8 {
+		return fmt.Errorf("%s is MySQL %s, 8.0 or later is needed", in.Mysqld, in.Version)
+	}
+	return nil
+}
+
+func firstLine(out []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return line
+}
+
+// command builds a call of the server's program. argv0 is what the server believes its own path to be: it looks
+// for the component manifest mysqld.my beside it, so each server gets its own. Empty means the program's path.
+func (in *Install) command(ctx context.Context, argv0 string, args ...string) *exec.Cmd {
+	if argv0 == "" {
+		argv0 = in.Mysqld
+	}
+	if in.loader == "" {
+		cmd := exec.CommandContext(ctx, in.Mysqld, args...)
+		cmd.Args[0] = argv0
+		return cmd
+	}
+	load := []string{"--library-path", in.libPath, "--argv0", argv0, in.Mysqld}
+	return exec.CommandContext(ctx, in.loader, append(load, args...)...)
+}
+
+// folders are the flags that tell the server where its own files are.
+func (in *Install) folders() []string {
+	args := []string{"--no-defaults", "--secure-file-priv="} // The default folder of a package need not exist.
+	if in.BaseDir != "" {
+		args = append(args, "--basedir="+in.BaseDir)
+	}
+	if in.ShareDir != "" {
+		args = append(args, "--lc-messages-dir="+in.ShareDir)
+	}
+	if os.Geteuid() == 0 {
+		args = append(args, "--user=root") // It refuses to run as root unless told so.
+	}
+	return args
+}
+
+// initialise makes the data directory that servers copy; 3 to 5 s, once per cache and server version.
+func (in *Install) initialise(ctx context.Context, cache string) error {
+	in.template = filepath.Join(cache, "datadir-"+in.Version)
+	if _, err := os.Stat(in.template); err == nil {
+		return nil
+	}
+	fresh := in.template + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	args := append(in.folders(), "--initialize-insecure", "--datadir="+fresh,
+		"--loose-innodb-redo-log-capacity=8M", // Bytes that each copy pays for.
+		"--loose-auto-generate-certs=OFF", "--loose-sha256-password-auto-generate-rsa-keys=OFF",
+		"--loose-caching-sha2-password-auto-generate-rsa-keys=OFF",
+		"--innodb-flush-log-at-trx-commit=2", "--log-error-verbosity=1")
+	if out, err := in.command(ctx, "", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	}
+	// Two servers with one auto.cnf would share a server_uuid.
+	if err := os.Remove(filepath.Join(fresh, "auto.cnf")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Rename(fresh, in.template)
+}
+
+// lockCache keeps other processes out of the cache, and makes it when it is not there.
+func lockCache(ctx context.Context, cache string) (unlock func(), err error) {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return nil, fmt.Errorf("cache folder for servers: %w (name another one with %s)", err, EnvCache)
+	}
+	unlock, err = lockFile(ctx, filepath.Join(cache, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("lock of the server cache: %w", err)
+	}
+	return unlock, nil
+}
+
+// lockFile takes an exclusive lock that ends with the process at the latest.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			f.Close()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond): // A download takes a minute: no need to ask more often.
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package mysqlconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// SessionOptions says what a session is for.
+type SessionOptions struct {
+	// Init are SET statements, run in one round trip once the session is open.
+	Init []string
+	// Metadata prepares a session that reads definitions and status: what SHOW CREATE prints does not depend on the
+	// server's sql_mode, and table statistics are not served from a cache. Its statements run before Init.
+	Metadata bool
+	// ReadTimeout bounds each wait for the server's next packet, that is also the run time of a statement; the
+	// session is lost when it passes. 0 means no bound: for sessions that run DDL or wait for locks.
+	ReadTimeout time.Duration
+}
+
+// metadataInit is run on Metadata sessions.
+var metadataInit = []string{
+	"SET NAMES utf8mb4",
+	"SET SESSION time_zone='+00:00', SESSION sql_mode='', SESSION sql_quote_show_create=1",
+	"/*!80000 SET SESSION information_schema_stats_expiry=0 */",
+}
+
+// Session is one connection to a server, over TLS, verified. Statements go through it one after the other; it is
+// not for concurrent use, except that a cancelled context ends a statement from outside. Rows must be closed before
+// the next statement. Close releases it.
+//
+// A session is never repaired: after an error for which Retryable or Ambiguous holds, or when the context of a
+// statement was cancelled while it ran, the connection is closed and every further call fails. Nothing is sent twice.
+// Errors of its methods are safe to print (see Describe).
+type Session struct {
+	Leg              string // "source" or "target"
+	ConnID           uint64 // CONNECTION_ID(), what KILL takes.
+	MaxAllowedPacket int    // @@max_allowed_packet in bytes; the text given to Exec may be 2 bytes shorter, no longer.
+	Version          string // @@version
+	ServerUUID       string // @@server_uuid; "" on MariaDB, which has none.
+	Cipher           string // Ssl_cipher as the server reports it; never empty.
+
+	db   *sql.DB
+	conn *sql.Conn
+	log  *driverLog
+}
+
+// Open makes one session. Errors are *change.Fault naming leg, address and next step (BS-CONNECT, BS-TLS-REFUSED,
+// BS-TLS-ABSENT, BS-TLS-CONFIG, BS-AUTH-REFUSED, BS-SECRET, BS-PRIVILEGE), an *Error of an Init statement, or the
+// error of a cancelled ctx.
+func (e *Endpoint) Open(ctx context.Context, o SessionOptions) (*Session, error) {
+	dialCtx, cancel := context.WithTimeout(ctx, e.dialTimeout())
+	defer cancel()
+	s, err := e.open(dialCtx, o)
+	if err == nil {
+		return s, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if dialCtx.Err() != nil {
+		err = errDialTimeout // The driver gives the context's error, which says nothing about the leg.
+	}
+	if ex := *explain(err); ex.kind == kindLost || ex.kind == kindUnsent {
+		ex.kind = kindConnect // Nothing was under way yet that could be ambiguous.
+		err = &ex
+	}
+	return nil, e.describe("connect", err)
+}
+
+func (e *Endpoint) open(ctx context.Context, o SessionOptions) (*Session, error) {
+	password, conf, err := e.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := &driverLog{}
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd = e.User, string(password)
+	cfg.Net, cfg.Addr, cfg.DialFunc = "tcp", e.Addr, e.dial
+	cfg.TLS, cfg.AllowFallbackToPlaintext = conf, false
+	cfg.AllowNativePasswords, cfg.AllowOldPasswords = true, false
+	cfg.AllowCleartextPasswords = cfg.TLS != nil // IAM tokens. Only inside TLS, which the guard enforces.
+	cfg.MultiStatements, cfg.ClientFoundRows, cfg.InterpolateParams = true, true, true
+	cfg.MaxAllowedPacket = 0 // Ask the server.
+	cfg.CheckConnLiveness = false
+	cfg.ReadTimeout = o.ReadTimeout
+	cfg.Logger = log // The driver's own prints to stderr.
+	cfg.ConnectionAttributes = "program_name:" + e.program()
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(&onceConnector{Connector: connector, log: log})
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	s := &Session{Leg: e.Leg, db: db, conn: conn, log: log}
+	if err := s.prepare(ctx, e, o); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare asserts TLS, learns the server's identity and runs the Init statements.
+func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions) error {
+	var name string
+	if err := s.QueryRow(ctx, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").Scan(&name, &s.Cipher); err != nil {
+		return err
+	}
+	if s.Cipher == "" {
+		// Invariant 5, as the other side sees it: something between us and the server ends our TLS.
+		return e.fault("BS-TLS-ABSENT", "the server sees a connection without TLS",
+			"connect to the server itself, or make the proxy in between use TLS to the server", nil)
+	}
+	err := s.QueryRow(ctx, "SELECT CONNECTION_ID(), @@max_allowed_packet, @@version").Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version)
+	if err != nil {
+		return err
+	}
+	err = s.QueryRow(ctx, "SELECT @@server_uuid").Scan(&s.ServerUUID)
+	if n, _ := Number(err); err != nil && n != unknownVariable {
+		return err
+	}
+	init := o.Init
+	if o.Metadata {
+		init = append(append([]string{}, metadataInit...), o.Init...)
+	}
+	if len(init) == 0 {
+		return nil
+	}
+	if _, err := s.Exec(ctx, strings.Join(init, "; ")); err != nil {
+		return Describe("", "session settings", err)
+	}
+	return nil
+}
+
+// Exec sends text as one COM_QUERY, one round trip for any number of statements separated by semicolons, and gives
+// the count of each: matched rows (CLIENT_FOUND_ROWS), 0 for statements that count none. At the first statement that
+// fails the server skips the rest; the counts of those before it are lost. There is no retry.
+//
+// When ctx is cancelled Exec returns at once, the connection is closed, and what the server did is unknown
+// (Ambiguous); the server itself notices the close only when the statement ends.
+func (s *Session) Exec(ctx context.Context, text string) ([]int64, error) {
+	var counts []int64
+	err := s.conn.Raw(func(dc any) error {
+		result, err := dc.(driver.ExecerContext).ExecContext(ctx, text, nil)
+		if err != nil {
+			return err
+		}
+		counts = result.(mysql.Result).AllRowsAffected()
+		return nil
+	})
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	return counts, nil
+}
+
+// QueryContext runs one query. Arguments are written into the text by the driver, in the same round trip. The
+// errors of rows.Scan and rows.Err are the driver's own and may carry values: pass them through Describe.
+func (s *Session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := s.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	return rows, nil
+}
+
+// QueryRow runs a query of which only the first row counts; errors come from Scan.
+func (s *Session) QueryRow(ctx context.Context, query string, args ...any) Row {
+	return Row{row: s.conn.QueryRowContext(ctx, query, args...), session: s}
+}
+
+// Row is the result of QueryRow.
+type Row struct {
+	row     *sql.Row
+	session *Session
+}
+
+// Scan copies the row's columns. Without a row the error is sql.ErrNoRows; any other is safe to print.
+func (r Row) Scan(dest ...any) error {
+	if err := r.row.Scan(dest...); err != nil {
+		return r.session.explain(err)
+	}
+	return nil
+}
+
+// Kill ends another session by its connection id, within the same user's rights. A thread that is gone already
+// (1094) is no error. The server answers before the thread has ended: its locks may be held a little longer.
+func (s *Session) Kill(ctx context.Context, id uint64) error {
+	_, err := s.Exec(ctx, "KILL "+strconv.FormatUint(id, 10))
+	if n, _ := Number(err); n == unknownThread {
+		return nil
+	}
+	return err
+}
+
+// Close ends the session; what it had not committed is rolled back by the server. It waits for a statement that
+// still runs: cancel that one's context first. Calling it again does nothing.
+func (s *Session) Close() error {
+	_ = s.conn.Close()
+	if err := s.db.Close(); err != nil {
+		return Describe(s.Leg, "close", err)
+	}
+	return nil
+}
+
+// explain makes an error of this session safe, with what the driver said only to its log.
+func (s *Session) explain(err error) error {
+	e := *explain(s.log.attach(err))
+	if e.Leg == "" {
+		e.Leg = s.Leg
+	}
+	return &e
+}
+
+// onceConnector dials once. database/sql opens a new connection when it thinks that the old one is bad; a session
+// that silently became another one would have lost its settings, its locks and its transaction.
+type onceConnector struct {
+	driver.Connector
+	log    *driverLog
+	mu     sync.Mutex // Guards dialed.
+	dialed bool
+}
+
+// Connect dials the first time and fails ever after.
+func (c *onceConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	c.mu.Lock()
+	again := c.dialed
+	c.dialed = true
+	c.mu.Unlock()
+	if again {
+		return nil, errSecondDial
+	}
+	conn, err := c.Connector.Connect(ctx)
+	if errors.Is(err, driver.ErrBadConn) {
+		err = mysql.ErrInvalidConn // database/sql takes ErrBadConn as an invitation to try again.
+	}
+	if err != nil {
+		return nil, c.log.attach(err)
+	}
+	return conn, nil
+}
+
+// driverLog takes the place of the driver's logger. The driver returns ErrInvalidConn for every broken connection
+// and tells the reason, such as the TLS alert that refused our certificate, only to its log.
+type driverLog struct {
+	mu   sync.Mutex // Guards last.
+	last error
+}
+
+// Print keeps the last error that the driver logs and prints nothing.
+func (l *driverLog) Print(v ...any) {
+	for _, x := range v {
+		if err, ok := x.(error); ok {
+			l.mu.Lock()
+			l.last = err
+			l.mu.Unlock()
+		}
+	}
+}
+
+// attach joins the logged reason to an error that has none of its own.
+func (l *driverLog) attach(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil || (err != mysql.ErrInvalidConn && err != driver.ErrBadConn) || err == l.last {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, l.last)
+}

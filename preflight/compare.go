@@ -1,0 +1,219 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Column types and character sets that row changes can carry in this release; others halt the stream (invariant 6).
+var (
+	unsupportedTypes = []string{
+		"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+		"geometrycollection", "geomcollection", "vector",
+	}
+	supportedCharsets = []string{"", "utf8mb4", "utf8mb3", "latin1", "ascii", "binary"}
+)
+
+// sourceOwnCascades is the first version whose log carries the rows that a cascade changed (hazards: row events
+// with flag 0x10).
+const sourceOwnCascades = 906
+
+// tables checks the included tables: first each by itself, as the target has it where it has it, then the two
+// sides against each other.
+func (c *checker) tables(source, target *server) {
+	all := map[string]*table{}
+	if source != nil {
+		maps.Copy(all, source.tables)
+	}
+	if target != nil {
+		maps.Copy(all, target.tables)
+	}
+	c.seen = len(all)
+	c.want(len(all) > 0, Finding{
+		Code: "TABLES", Severity: Warn, Seen: count(len(all), "included table") + " visible",
+		Why: "nothing matches tables.include, or the accounts may not see it: there is nothing to check here",
+		Fix: "correct tables.include in the config, or GRANT SELECT on the schemas",
+	})
+	if len(all) == 0 {
+		return
+	}
+	c.unsupported(all)
+	c.travel(all, source)
+	if source != nil {
+		c.visible(source, target)
+	}
+	if source != nil && target != nil && len(source.tables) > 0 {
+		c.compare(source, target)
+	}
+}
+
+// unsupported names the columns that would halt the stream at their first row.
+func (c *checker) unsupported(all map[string]*table) {
+	var bad []string
+	for _, t := range sorted(all) {
+		for _, col := range t.columns {
+			switch {
+			case slices.Contains(unsupportedTypes, col.dataType):
+				bad = append(bad, t.name+"."+col.name+": "+col.dataType)
+			case !slices.Contains(supportedCharsets, col.charset):
+				bad = append(bad, t.name+"."+col.name+": character set "+col.charset)
+			}
+		}
+	}
+	c.want(len(bad) == 0, Finding{
+		Code: "TABLES_UNSUPPORTED", Severity: Must, Seen: count(len(bad), "column") + " of a type or character set that is not supported",
+		Objects: bad, Why: "the stream halts at the first change of such a table",
+		Fix: "exclude the tables (tables.exclude in the config) and copy them in another way",
+	})
+}
+
+// travel names the tables whose changes cannot be merged.
+func (c *checker) travel(all map[string]*table, source *server) {
+	var keyless, cascading, engines []string
+	for _, t := range sorted(all) {
+		if !t.keyed {
+			keyless = append(keyless, t.name)
+		}
+		for _, name := range t.cascades {
+			cascading = append(cascading, t.name+": "+name)
+		}
+	}
+	if source != nil {
+		for _, t := range sorted(source.tables) {
+			if !strings.EqualFold(t.engine, "InnoDB") {
+				engines = append(engines, t.name+": "+t.engine)
+			}
+		}
+	}
+	c.want(len(keyless) == 0, Finding{
+		Code: "TABLES_KEYLESS", Severity: Warn, Seen: count(len(keyless), "included table") + " without a usable key", Objects: keyless,
+		Why: "their changes are applied one by one in the source's order, and each UPDATE and DELETE scans the table",
+		Fix: "add a primary key, or a unique key whose columns are NOT NULL",
+	})
+	severity, why := Info, "the source logs what a cascade changes, so nothing is lost; the source is 9.6 or later"
+	if source == nil || source.major() < sourceOwnCascades || source.on("innodb_native_foreign_keys") {
+		severity = Warn
+		why = "the source leaves cascades to its replica, so these tables and those tied to them are applied one by one, in order"
+	}
+	c.want(len(cascading) == 0, Finding{
+		Code: "TABLES_CASCADING", Severity: severity, Why: why, Objects: cascading,
+		Seen: count(len(cascading), "foreign key") + " with CASCADE, SET NULL or SET DEFAULT", Fix: "",
+	})
+	c.want(len(engines) == 0, Finding{
+		Code: "SOURCE_TABLE_ENGINE", Severity: Warn, Seen: count(len(engines), "included table") + " not in InnoDB on the source", Objects: engines,
+		Why: "what a transaction changed in them stays when the transaction is rolled back, and is logged apart from it",
+		Fix: "ALTER TABLE … ENGINE=InnoDB on the source",
+	})
+}
+
+// visible says when the source's account cannot see tables, since then nothing is compared.
+func (c *checker) visible(source, target *server) {
+	var hidden []string
+	if target != nil {
+		for _, t := range sorted(target.tables) {
+			if source.tables[t.name] == nil && !source.may("SELECT", t.schema, t.base) {
+				hidden = append(hidden, t.name)
+			}
+		}
+	}
+	c.want(len(hidden) == 0, Finding{
+		Code: "SOURCE_SELECT", Severity: Warn, Objects: hidden,
+		Seen: choose(len(hidden) == 0, "the account on the source may see the tables",
+			"unverified: the account on the source may not see "+count(len(hidden), "included table")),
+		Why: "their definitions were not compared; a difference would halt the stream at the first row",
+		Fix: fmt.Sprintf("GRANT SELECT ON the included schemas TO %s", source.account()),
+	})
+}
+
+// compare holds the target's tables against the source's.
+func (c *checker) compare(source, target *server) {
+	var missing, differ, collations []string
+	for _, s := range sorted(source.tables) {
+		t := target.tables[s.name]
+		if t == nil {
+			missing = append(missing, s.name)
+			continue
+		}
+		d, k := differences(s, t)
+		differ, collations = append(differ, d...), append(collations, k...)
+	}
+	severity := Must
+	if c.options.FromPast {
+		severity = Warn
+	}
+	c.want(len(missing) == 0, Finding{
+		Code: "TARGET_TABLES_MISSING", Severity: severity, Objects: missing,
+		Seen: count(len(missing), "included table") + " of the source not on the target",
+		Why: "the stream halts at the first row of such a table, unless the log itself creates it; " +
+			"an account that has no privilege on a table does not see it either",
+		Fix: "copy the definitions and the data to the target first, and start at the copy's position",
+	})
+	c.want(len(differ) == 0, Finding{
+		Code: "TARGET_COLUMNS", Severity: Must, Seen: count(len(differ), "difference") + " in columns", Objects: differ,
+		Why: "row changes carry columns by position; a row that does not fit its table halts the stream, or would be wrong",
+		Fix: "ALTER TABLE on the target until SHOW CREATE TABLE agrees with the source",
+	})
+	c.want(len(collations) == 0, Finding{
+		Code: "TARGET_COLLATIONS", Severity: Warn, Seen: count(len(collations), "column") + " with another collation", Objects: collations,
+		Why: "values that are different on the source may be equal on the target, and a unique key then refuses them",
+		Fix: "ALTER TABLE … MODIFY … COLLATE on the target",
+	})
+}
+
+// differences compares two tables column by column and names what differs, and apart from it which collations do.
+func differences(s, t *table) (differ, collations []string) {
+	if len(s.columns) != len(t.columns) {
+		differ = append(differ, fmt.Sprintf("%s: source has %d columns, target %d", s.name, len(s.columns), len(t.columns)))
+	}
+	for i := range min(len(s.columns), len(t.columns)) {
+		a, b := s.columns[i], t.columns[i]
+		at := s.name + "." + a.name
+		switch {
+		case a.name != b.name:
+			return append(differ, fmt.Sprintf("%s: column %d is %s on the target", at, i+1, b.name)), collations
+		// The members of an ENUM or SET are the table owner's words: named as different, not printed.
+		case a.columnType != b.columnType && (a.dataType == "enum" || a.dataType == "set"):
+			differ = append(differ, at+": the members differ, or their order")
+		case a.columnType != b.columnType:
+			differ = append(differ, fmt.Sprintf("%s: %s on the source, %s on the target", at, a.columnType, b.columnType))
+		case a.charset != b.charset:
+			differ = append(differ, fmt.Sprintf("%s: character set %s on the source, %s on the target", at, a.charset, b.charset))
+		case a.generated != b.generated:
+			differ = append(differ, at+": generated on one side only")
+		case a.collation != b.collation:
+			collations = append(collations, fmt.Sprintf("%s: %s on the source, %s on the target", at, a.collation, b.collation))
+		}
+	}
+	return differ, collations
+}
+
+// sorted gives the tables in the order of their names, so that two checks of one state print the same.
+func sorted(tables map[string]*table) []*table {
+	out := make([]*table, 0, len(tables))
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		out = append(out, tables[name])
+	}
+	return out
+}
+
+// count is "no tables", "1 table", "2 tables".
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "1 " + what
+	default:
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+}
+
+// choose words a fact by whether it holds.
+func choose(holds bool, yes, no string) string {
+	if holds {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,124 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// minRetention is how long the source should keep its logs: a stream that stands for a night and a day's work
+// must still find its place.
+const minRetention = 24 * 3600 // Seconds.
+
+// sourceSettings checks that the source writes a log from which rows can be copied.
+func (c *checker) sourceSettings(s *server) {
+	c.want(s.major() >= 800, Finding{
+		Code: "SOURCE_VERSION", Severity: Warn, Seen: s.version,
+		Why: "servers before 8.0 do not log the signedness of columns and are not tested with this release",
+		Fix: "stream from a MySQL 8.0 server or later",
+	})
+	c.want(s.on("log_bin"), Finding{
+		Code: "SOURCE_LOG_BIN", Severity: Must, Seen: "log_bin=" + s.vars["log_bin"],
+		Why: "without a binary log there is nothing to stream",
+		Fix: "start mysqld with --log-bin (RDS: backup retention above 0; Aurora: binlog_format=ROW in the cluster parameter group, and a reboot)",
+	})
+	// A server that has dropped the variable logs rows only.
+	format, known := s.vars["binlog_format"]
+	c.want(!known || strings.EqualFold(format, "ROW"), Finding{
+		Code: "SOURCE_BINLOG_FORMAT", Severity: Must, Seen: "binlog_format=" + format,
+		Why: "statements give other rows on another server; the stream halts at the first one",
+		Fix: "SET PERSIST binlog_format=ROW; sessions that are open keep the old format: close them",
+	})
+	image, known := s.vars["binlog_row_image"]
+	c.want(!known || strings.EqualFold(image, "FULL"), Finding{
+		Code: "SOURCE_ROW_IMAGE", Severity: Must, Seen: "binlog_row_image=" + image,
+		Why: "partial row images cannot be merged or compared; the stream halts at the first one",
+		Fix: "SET PERSIST binlog_row_image=FULL; sessions that are open keep the old value: close them",
+	})
+	c.want(s.vars["binlog_row_value_options"] == "", Finding{
+		Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Must, Seen: "binlog_row_value_options=" + s.vars["binlog_row_value_options"],
+		Why: "JSON columns are then logged as differences, at which the stream halts",
+		Fix: "SET PERSIST binlog_row_value_options=''",
+	})
+	c.want(strings.EqualFold(s.vars["binlog_row_metadata"], "FULL"), Finding{
+		Code: "SOURCE_ROW_METADATA", Severity: Warn, Seen: "binlog_row_metadata=" + s.vars["binlog_row_metadata"],
+		Why: "without column names in the log, a target whose columns stand in another order but have the same types is not noticed",
+		Fix: "SET PERSIST binlog_row_metadata=FULL",
+	})
+	c.want(!strings.EqualFold(s.vars["binlog_checksum"], "NONE"), Finding{
+		Code: "SOURCE_CHECKSUM", Severity: Warn, Seen: "binlog_checksum=" + s.vars["binlog_checksum"],
+		Why: "an event damaged on the source's disk would not be noticed",
+		Fix: "SET PERSIST binlog_checksum=CRC32",
+	})
+	c.sourceGTID(s)
+	c.sourceRetention(s)
+	c.sourceIdentity(s)
+}
+
+func (c *checker) sourceGTID(s *server) {
+	severity := Warn
+	if c.options.ByGTID {
+		severity = Must
+	}
+	c.want(s.on("gtid_mode"), Finding{
+		Code: "SOURCE_GTID_MODE", Severity: severity, Seen: "gtid_mode=" + s.vars["gtid_mode"],
+		Why: "without GTIDs a position means nothing on another server, so the stream cannot follow a failover of the source, " +
+			"and start: {gtid: …} cannot be served",
+		Fix: "SET PERSIST enforce_gtid_consistency=ON; then gtid_mode to OFF_PERMISSIVE, ON_PERMISSIVE and ON, one after the other",
+	})
+}
+
+func (c *checker) sourceRetention(s *server) {
+	if s.managed() {
+		c.want(false, Finding{
+			Code: "SOURCE_RETENTION", Severity: Warn, Seen: "unverified: on RDS and Aurora a procedure decides how long logs are kept",
+			Why: "a stream that stands for longer than the logs are kept has to be set up again",
+			Fix: "CALL mysql.rds_show_configuration; then CALL mysql.rds_set_configuration('binlog retention hours', 72)",
+		})
+		return
+	}
+	auto, known := s.vars["binlog_expire_logs_auto_purge"]
+	seconds, has := s.number("binlog_expire_logs_seconds")
+	forever := known && strings.EqualFold(auto, "OFF") || has && seconds == 0
+	seen := fmt.Sprintf("binlog_expire_logs_seconds=%d", seconds)
+	if days, old := s.number("expire_logs_days"); old && days > 0 {
+		forever, seconds, seen = false, days*86400, fmt.Sprintf("expire_logs_days=%d", days)
+	}
+	c.want(forever || seconds >= minRetention, Finding{
+		Code: "SOURCE_RETENTION", Severity: Warn, Seen: seen,
+		Why: "a stream that stands for longer than the logs are kept has to be set up again",
+		Fix: "SET PERSIST binlog_expire_logs_seconds=259200",
+	})
+}
+
+func (c *checker) sourceIdentity(s *server) {
+	id, _ := s.number("server_id")
+	c.want(id != 0 && id != uint64(c.options.ServerID), Finding{
+		Code: "SOURCE_SERVER_ID", Severity: Must, Seen: fmt.Sprintf("server_id=%d, the stream's is %d", id, c.options.ServerID),
+		Why: "a source with server_id 0 refuses replicas, and one with the stream's own id takes its connection for its own",
+		Fix: "set source.server_id in the config to a number that no server of the topology has (and server_id on the source, if it is 0)",
+	})
+	taken := slices.Contains(s.replicas, c.options.ServerID)
+	c.want(!taken, Finding{
+		Code: "SOURCE_SERVER_ID_TAKEN", Severity: Warn,
+		Seen: choose(taken, "a", "no") + fmt.Sprintf(" replica with server_id %d is registered", c.options.ServerID),
+		Why:  "two replicas with one id end each other's connection, without end; it is fine if the replica is this stream's daemon",
+		Fix:  "if no daemon of this stream is running, set source.server_id in the config to another number",
+	})
+}
+
+// sourcePrivileges checks the replication account. Both privileges are global: they cannot be given on a schema.
+func (c *checker) sourcePrivileges(s *server) {
+	missing := s.missing([]string{"REPLICATION SLAVE", "REPLICATION CLIENT"}, "*", "*")
+	c.want(len(missing) == 0, Finding{
+		Code: "SOURCE_PRIVILEGES", Severity: Must, Seen: missingText(missing),
+		Why: "REPLICATION SLAVE reads the log, REPLICATION CLIENT asks for its end, by which lag is measured",
+		Fix: fmt.Sprintf("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO %s", s.account()),
+	})
+	c.want(s.logFilter == "", Finding{
+		Code: "SOURCE_LOG_FILTER", Severity: Must,
+		Seen: choose(s.logFilter == "", "all schemas are logged", "binlog-do-db or binlog-ignore-db: "+s.logFilter),
+		Why:  "changes that the source does not log never reach the target, and nothing shows that they are missing",
+		Fix:  "start mysqld without --binlog-do-db and --binlog-ignore-db; choose tables in the config of binseal",
+	})
+}

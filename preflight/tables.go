@@ -1,0 +1,155 @@
+package preflight
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/binseal/binseal/schema"
+)
+
+// table is an included base table as one server's information_schema shows it to the account.
+type table struct {
+	name      string // schema.table
+	schema    string
+	base      string
+	engine    string
+	encrypted bool // CREATE_OPTIONS has ENCRYPTION='Y': InnoDB's own encryption of the tablespace.
+	columns   []column
+	keyed     bool     // Has a primary key, or a unique key of whole NOT NULL columns.
+	cascades  []string // Foreign keys with CASCADE, SET NULL or SET DEFAULT.
+	triggers  []string // Only those that the account may see.
+}
+
+// column is what both servers must agree on.
+type column struct {
+	name, dataType, columnType string
+	charset, collation         string
+	generated                  bool
+}
+
+// systemSchemas never hold included tables; the filter refuses them too, this keeps the queries small.
+const systemSchemas = "('mysql','sys','information_schema','performance_schema','binseal')"
+
+// readTables loads the included tables: one query per kind of fact for the whole server.
+func (s *server) readTables(ctx context.Context, q querier, filter *schema.Filter) error {
+	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS FROM information_schema.TABLES"+
+		" WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN "+systemSchemas, func(row []string) {
+		if filter.Includes(row[0], row[1]) {
+			options := strings.ToUpper(row[3])
+			s.tables[row[0]+"."+row[1]] = &table{
+				name: row[0] + "." + row[1], schema: row[0], base: row[1], engine: row[2],
+				encrypted: strings.Contains(options, "ENCRYPTION='Y'") || strings.Contains(options, `ENCRYPTION="Y"`),
+			}
+		}
+	})
+	if err != nil || len(s.tables) == 0 {
+		return err
+	}
+	if err := s.readColumns(ctx, q); err != nil {
+		return err
+	}
+	if err := s.readKeys(ctx, q); err != nil {
+		return err
+	}
+	if err := s.readForeignKeys(ctx, q); err != nil {
+		return err
+	}
+	err = each(ctx, q, "SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS"+
+		" WHERE EVENT_OBJECT_SCHEMA IN "+s.schemaList(), func(row []string) {
+		if t := s.tables[row[0]+"."+row[1]]; t != nil {
+			t.triggers = append(t.triggers, row[2])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, q, "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS='ENABLED'"+
+		" AND EVENT_SCHEMA IN "+s.schemaList(), func(row []string) {
+		s.events = append(s.events, row[0]+"."+row[1])
+	})
+}
+
+func (s *server) readColumns(ctx context.Context, q querier) error {
+	return each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME,"+
+		" COLLATION_NAME, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN "+s.schemaList()+
+		" ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION", func(row []string) {
+		if t := s.tables[row[0]+"."+row[1]]; t != nil {
+			extra := strings.ToUpper(row[7])
+			t.columns = append(t.columns, column{
+				name: row[2], dataType: strings.ToLower(row[3]), columnType: plainType(row[4]), charset: plainCharset(row[5]),
+				collation: strings.Replace(row[6], "utf8_", "utf8mb3_", 1),
+				generated: strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED"),
+			})
+		}
+	})
+}
+
+// readKeys finds which tables have a key by which rows can be found (DESIGN.md §2: a nullable unique key is none).
+func (s *server) readKeys(ctx context.Context, q querier) error {
+	whole := map[string]bool{} // By table and index: all parts so far are whole NOT NULL columns.
+	key := func(row []string) string { return row[0] + "\x00" + row[1] + "\x00" + row[2] }
+	owner := map[string]*table{}
+	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART"+
+		" FROM information_schema.STATISTICS WHERE NON_UNIQUE=0 AND TABLE_SCHEMA IN "+s.schemaList(), func(row []string) {
+		t := s.tables[row[0]+"."+row[1]]
+		if t == nil {
+			return
+		}
+		k := key(row)
+		ok := row[2] == "PRIMARY" || row[3] != "" && row[4] != "YES" && row[5] == ""
+		if _, known := owner[k]; !known {
+			owner[k], whole[k] = t, true
+		}
+		whole[k] = whole[k] && ok
+	})
+	for k, t := range owner {
+		t.keyed = t.keyed || whole[k]
+	}
+	return err
+}
+
+func (s *server) readForeignKeys(ctx context.Context, q querier) error {
+	return each(ctx, q, "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM"+
+		" information_schema.REFERENTIAL_CONSTRAINTS WHERE (DELETE_RULE IN ('CASCADE','SET NULL','SET DEFAULT')"+
+		" OR UPDATE_RULE IN ('CASCADE','SET NULL','SET DEFAULT')) AND CONSTRAINT_SCHEMA IN "+s.schemaList(), func(row []string) {
+		if t := s.tables[row[0]+"."+row[1]]; t != nil {
+			t.cascades = append(t.cascades, row[2])
+		}
+	})
+}
+
+// schemas lists the schemas of the included tables, sorted.
+func (s *server) schemas() []string {
+	var out []string
+	for _, t := range s.tables {
+		if !slices.Contains(out, t.schema) {
+			out = append(out, t.schema)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// schemaList is schemas as an IN list. Names come from the server, so they are escaped like any other text.
+func (s *server) schemaList() string {
+	names := s.schemas()
+	for i, n := range names {
+		names[i] = quoteText(n)
+	}
+	return "(" + strings.Join(names, ",") + ")"
+}
+
+var intWidth = regexp.MustCompile(`^(tinyint|smallint|mediumint|int|bigint|year)\(\d+\)`)
+
+// plainType drops the display width that servers before 8.0.19 print: int(11) and int are the same type.
+func plainType(columnType string) string { return intWidth.ReplaceAllString(columnType, "$1") }
+
+// plainCharset gives utf8mb3 its one name.
+func plainCharset(name string) string {
+	if name == "utf8" {
+		return "utf8mb3"
+	}
+	return name
+}

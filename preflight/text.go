@@ -1,0 +1,59 @@
+package preflight
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxObjects bounds how many tables a finding lists in text; --json has all.
+const maxObjects = 8
+
+// WriteText prints the report for a person: findings with their fixes first, then what passed, then a verdict.
+func (r Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%-5s %s\n", f.Severity, f.Code)
+		fmt.Fprintf(&b, "      seen  %s\n", f.Seen)
+		for i, o := range f.Objects {
+			if i == maxObjects {
+				fmt.Fprintf(&b, "            … and %d more (--json lists all)\n", len(f.Objects)-i)
+				break
+			}
+			fmt.Fprintf(&b, "            %s\n", o)
+		}
+		fmt.Fprintf(&b, "      why   %s\n", f.Why)
+		if f.Fix != "" {
+			fmt.Fprintf(&b, "      fix   %s\n", f.Fix)
+		}
+	}
+	if len(r.Findings) > 0 {
+		b.WriteString("\n")
+	}
+	for _, p := range r.Passed {
+		fmt.Fprintf(&b, "ok    %-26s %s\n", p.Code, p.Seen)
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.verdict())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Count is the number of findings of a severity.
+func (r Report) Count(s Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+func (r Report) verdict() string {
+	verdict := "ready"
+	if !r.OK {
+		verdict = "not ready"
+	}
+	return fmt.Sprintf("%s: %d must, %d warn, %d info, %d passed, %s looked at",
+		verdict, r.Count(Must), r.Count(Warn), r.Count(Info), len(r.Passed), count(r.Tables, "table"))
+}

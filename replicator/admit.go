@@ -1,0 +1,123 @@
+package replicator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/binseal/binseal/change"
+)
+
+// sameSource holds a server's identity against a checkpoint's. Invariant 10: a saved position is used only on the
+// source that it came from.
+func sameSource(saved, found change.Source) error {
+	if saved.ServerUUID == "" || (saved.ServerUUID == found.ServerUUID && (saved.ServerID == 0 || saved.ServerID == found.ServerID)) {
+		return nil
+	}
+	return halt("BS-SOURCE-CHANGED",
+		fmt.Sprintf("the checkpoint is of server %s (server_id %d), but the source is %s (server_id %d)",
+			saved.ServerUUID, saved.ServerID, found.ServerUUID, found.ServerID),
+		"connect to the former source; if this server has taken its place, find the position on it and start there")
+}
+
+// admit decides, before the dump is asked for, whether the source can go on at a checkpoint. The dump would refuse
+// too, but with one error number for everything.
+func admit(info SourceInfo, files []LogFile, from change.Checkpoint) error {
+	if err := sameSource(from.Source, info.Source); err != nil {
+		return err
+	}
+	if from.ByGTID {
+		return admitGTIDs(info, from)
+	}
+	return admitPosition(files, from.Pos)
+}
+
+func admitGTIDs(info SourceInfo, from change.Checkpoint) error {
+	if !info.ByGTID() {
+		return halt("BS-GTID-MODE", "the checkpoint goes on by GTID, but the source's gtid_mode is "+strings.TrimSpace("now "+info.GTIDMode),
+			"set gtid_mode=ON on the source again, or start at a file and position")
+	}
+	have, err := change.ParseGTIDSet(from.GTIDs)
+	if err != nil {
+		return halt("BS-CONFIG", "the GTID set to start from cannot be read", "correct start.gtid")
+	}
+	if !info.Executed.Contains(have) {
+		return sourceBehind(fmt.Sprintf("%d transactions of the checkpoint were never executed on the source", have.CountMissing(info.Executed)))
+	}
+	if !have.Contains(info.Purged) {
+		return purged(fmt.Sprintf("the source has purged %d transactions that were not applied yet", info.Purged.CountMissing(have)))
+	}
+	return nil
+}
+
+func admitPosition(files []LogFile, pos change.Position) error {
+	if pos.IsZero() {
+		return halt("BS-CONFIG", "there is no position to start from", "set start in the config")
+	}
+	for _, f := range files {
+		if f.Name != pos.File {
+			continue
+		}
+		if f.Size < pos.Pos {
+			return sourceBehind(fmt.Sprintf("the source's file %s has %d bytes, the checkpoint is at %d", f.Name, f.Size, pos.Pos))
+		}
+		return nil
+	}
+	if len(files) > 0 && pos.Compare(change.Position{File: files[len(files)-1].Name}) > 0 {
+		return sourceBehind(fmt.Sprintf("the source's log ends with %s, the checkpoint is in %s", files[len(files)-1].Name, pos.File))
+	}
+	return purged(fmt.Sprintf("the source has purged %s", pos.File))
+}
+
+func sourceBehind(what string) error {
+	return halt("BS-SOURCE-BEHIND", what+": it lost transactions, or it is another server",
+		"do not start anew on this position: find out what the source lost, compare source and target, then copy the data anew or start at a position that both share")
+}
+
+func purged(what string) error {
+	return halt("BS-BINLOG-PURGED", what,
+		"the data must be copied anew; before that, raise binlog_expire_logs_seconds on the source above the longest stop that you plan for")
+}
+
+// errDump is ER_SOURCE_FATAL_ERROR_READING_BINLOG, with which a dump ends whatever the reason is.
+const errDump = 1236
+
+// dumpFault names the reason of an error 1236, which only its text has. The text is looked at and never passed on
+// (invariant 9). ok is false for other errors.
+func dumpFault(err error) (f error, ok bool) {
+	e, is := errors.AsType[*mysql.MyError](err)
+	if !is || e.Code != errDump {
+		return nil, false
+	}
+	text := strings.ToLower(e.Message)
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("same server_uuid/server_id"):
+		return halt("BS-SERVER-ID-CLASH", "another replica with the same server id has connected to the source",
+			"look for a second daemon of this stream (SHOW REPLICAS on the source); give each stream its own source.server_id"), true
+	case has("purged", "could not find first log file"):
+		return purged("the source has purged log that was not applied yet"), true
+	case has("more gtids than", "position > file size", "impossible position"):
+		return sourceBehind("the checkpoint is behind the end of the source's log"), true
+	case has("auto_position", "gtid_mode"):
+		return halt("BS-GTID-MODE", "the source's log holds transactions without GTIDs, or its gtid_mode changed",
+			"start at a file and position, or set gtid_mode=ON and start behind the last transaction without a GTID"), true
+	case has("max_allowed_packet"):
+		return tooLarge(), true
+	case has("bogus data", "checksum", "corrupt", "truncated"):
+		return malformed(errChecksum), true
+	case has("binary log is not open"):
+		return logOff(), true
+	}
+	return &change.Fault{Code: "BS-DUMP-REFUSED", Class: change.ClassRuntime, What: "the source ended the dump with error 1236",
+		Next: "read the source's error log; the stream tries again"}, true
+}

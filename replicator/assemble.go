@@ -1,0 +1,366 @@
+package replicator
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+	"unsafe"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
+)
+
+// phase is where the assembler stands between two events.
+type phase uint8
+
+const (
+	between   phase = iota // No transaction is open.
+	announced              // A GTID event has come; BEGIN, a DDL statement or a payload follows.
+	open                   // Behind BEGIN.
+)
+
+// assembler makes change.Txn out of events:
+//
+//	GTID, QUERY BEGIN, (TABLE_MAP…, ROWS…)…, XID or QUERY COMMIT    a transaction of row changes
+//	GTID, QUERY                                                       DDL
+//	GTID, TRANSACTION_PAYLOAD [QUERY BEGIN … XID]                     the same, compressed
+//
+// Without GTIDs the source writes ANONYMOUS_GTID, or before MySQL 5.7 nothing. A transaction without changes of
+// included tables is yielded too, since its GTID must reach the checkpoint. Not safe for concurrent use.
+type assembler struct {
+	filter  *schema.Filter
+	logger  *slog.Logger
+	yield   func(*change.Txn) error
+	admit   func(change.GTID) error // Called with each GTID event: refuses one that was applied before.
+	done    func(change.GTID)       // Called behind each whole transaction.
+	maxPart int                     // Bytes of rows above which a part is yielded.
+	payload payloadReader
+	tables  tableMaps
+
+	phase     phase
+	gtid      change.GTID
+	committed time.Time // immediate_commit_timestamp of the open transaction; zero when not carried.
+	start     change.Position
+	last      change.Position // End of the last event of the open transaction.
+	partStart uint64          // LogBytes of the parts already yielded.
+	part      int             // Parts already yielded.
+	rows      []change.Row
+	bytes     int
+	marks     []savepoint
+}
+
+// savepoint remembers what was there when a SAVEPOINT was set.
+type savepoint struct {
+	name  string
+	part  int
+	rows  int
+	bytes int
+}
+
+// rowOverhead is the memory of one change.Row beside its images.
+const rowOverhead = int(unsafe.Sizeof(change.Row{}))
+
+// add takes the next event of the log. Its errors have their place.
+func (a *assembler) add(ev event) error {
+	if a.phase != between && ev.start != a.last && ev.typ != typeFormatDescription {
+		return at(lost(fmt.Errorf("a transaction was read up to %s and goes on there", a.last)), ev.start, a.gtid)
+	}
+	var err error
+	if ev.typ == typePayload {
+		err = a.addPayload(ev)
+	} else {
+		err = a.dispatch(ev)
+	}
+	if a.phase != between {
+		a.last = ev.end
+	}
+	return at(err, ev.start, a.gtid)
+}
+
+// addPayload takes a compressed transaction apart.
+func (a *assembler) addPayload(ev event) error {
+	if a.phase != announced {
+		return malformed(errors.New("a compressed transaction without a GTID event before it"))
+	}
+	if err := a.payload.each(ev, a.dispatch); err != nil {
+		return err
+	}
+	if a.phase != between {
+		return malformed(errors.New("a compressed transaction without an end"))
+	}
+	return nil
+}
+
+// gtidNow is the GTID of the open transaction, for messages.
+func (a *assembler) gtidNow() change.GTID {
+	if a.phase == between {
+		return change.GTID{}
+	}
+	return a.gtid
+}
+
+// dispatch gives an event to its handler. Whatever has none stops the stream (invariant 6).
+func (a *assembler) dispatch(ev event) error {
+	switch ev.typ {
+	case typeGTID, typeAnonymousGTID, typeTaggedGTID:
+		return a.announce(ev)
+	case typeQuery:
+		return a.query(ev)
+	case typeXID:
+		if a.phase != open {
+			return malformed(errors.New("an XID event outside a transaction"))
+		}
+		return a.commit(ev)
+	case typeTableMap:
+		if a.phase != open {
+			return malformed(errors.New("a TABLE_MAP event outside a transaction"))
+		}
+		return a.tables.add(ev.body, a.filter)
+	case typeWriteRowsV1, typeUpdateRowsV1, typeDeleteRowsV1, typeWriteRows, typeUpdateRows, typeDeleteRows, typePartialUpdateRows:
+		return a.addRows(ev)
+	case typeRotate, typeStop, typeFormatDescription:
+		return a.boundary(ev)
+	case typePreviousGTIDs, typeRowsQuery, typeViewChange, typeTransactionCtx, typeIgnorable:
+		return nil // Nothing that changes rows: log bookkeeping, the statement's text, group replication's notes.
+	}
+	return refuse(ev)
+}
+
+// announce opens a transaction.
+func (a *assembler) announce(ev event) error {
+	if a.phase != between {
+		return malformed(errors.New("a transaction begins inside another"))
+	}
+	var g gtidEvent
+	var err error
+	if ev.typ == typeTaggedGTID {
+		g, err = parseTaggedGTID(ev.body)
+	} else {
+		g, err = parseGTID(ev)
+	}
+	if err != nil {
+		return malformed(err)
+	}
+	a.reset(ev)
+	a.phase, a.gtid, a.committed = announced, g.gtid, g.committed
+	return a.admit(g.gtid)
+}
+
+// reset forgets the last transaction; ev is the first event of the next.
+func (a *assembler) reset(ev event) {
+	a.gtid, a.committed, a.start, a.last = change.GTID{}, time.Time{}, ev.start, ev.start
+	a.part, a.partStart, a.rows, a.bytes, a.marks = 0, 0, nil, 0, nil
+	a.tables.endStatement()
+}
+
+// query takes a QUERY event: transaction control, or DDL.
+func (a *assembler) query(ev event) error {
+	q, err := parseQuery(ev.body)
+	if err != nil {
+		return malformed(err)
+	}
+	v, name := classify(q.sql)
+	switch v {
+	case verbXA:
+		return halt("BS-XA-UNSUPPORTED", "the source runs XA transactions, which are not replicated yet",
+			"let the application use plain transactions, then copy the data anew or start behind the last XA transaction")
+	case verbDML:
+		return statementFormat()
+	case verbBegin:
+		return a.begin(ev)
+	}
+	if a.phase != open {
+		if v != verbOther {
+			return malformed(errors.New("the end of a transaction that has no begin"))
+		}
+		return a.ddl(ev, q)
+	}
+	return a.control(ev, v, name)
+}
+
+// control takes a QUERY event inside a transaction.
+func (a *assembler) control(ev event, v verb, name string) error {
+	switch v {
+	case verbCommit:
+		return a.commit(ev)
+	case verbRollback:
+		if a.part > 0 || len(a.rows) > 0 {
+			return halt("BS-EVENT-UNSUPPORTED", "a transaction with row changes ends in ROLLBACK: it mixed tables of engines with and without transactions",
+				"convert the source's tables to InnoDB, then copy the tables of this transaction anew")
+		}
+		return a.commit(ev)
+	case verbSavepoint:
+		a.dropMark(name)
+		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes})
+		return nil
+	case verbRollbackTo:
+		return a.rollbackTo(name)
+	case verbRelease:
+		return nil
+	}
+	return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction (CREATE TABLE … SELECT, or temporary tables)",
+		"let the source create the table and fill it in two statements; create and fill it on the target by hand, then start behind this transaction")
+}
+
+// begin opens the transaction's body.
+func (a *assembler) begin(ev event) error {
+	switch a.phase {
+	case open:
+		return malformed(errors.New("BEGIN inside a transaction"))
+	case between: // Before MySQL 5.7 no event announces a transaction.
+		a.reset(ev)
+	}
+	a.phase = open
+	return nil
+}
+
+// dropMark removes a savepoint; setting one anew moves it.
+func (a *assembler) dropMark(name string) {
+	for i, m := range a.marks {
+		if m.name == name {
+			a.marks = append(a.marks[:i], a.marks[i+1:]...)
+			return
+		}
+	}
+}
+
+// rollbackTo forgets the changes behind a savepoint; the savepoint itself stays.
+func (a *assembler) rollbackTo(name string) error {
+	for i, m := range a.marks {
+		if m.name != name {
+			continue
+		}
+		if m.part != a.part {
+			return halt("BS-EVENT-UNSUPPORTED", "a transaction too large to be held goes back to a savepoint whose changes were passed on already",
+				"raise the bound on a transaction's part, so that the transaction is held whole, and start again")
+		}
+		clear(a.rows[m.rows:])
+		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]
+		return nil
+	}
+	return halt("BS-EVENT-UNSUPPORTED", "a transaction goes back to a savepoint that it did not set", "report the log around this position")
+}
+
+// ddl yields a statement that stands alone.
+func (a *assembler) ddl(ev event, q queryEvent) error {
+	if a.phase == between {
+		a.reset(ev)
+	}
+	if q.errorCode != 0 {
+		return halt("BS-DDL-UNSUPPORTED", fmt.Sprintf("a statement failed in part on the source, with error %d", q.errorCode),
+			"bring the target's tables to the source's state by hand, then start behind this statement")
+	}
+	session, err := parseStatusVars(q.statusVars, ev.timestamp)
+	if err != nil {
+		return malformed(err)
+	}
+	// The tables may be other ones behind it; what is cached describes the old ones.
+	a.tables.forget()
+	txn := a.take(ev, true)
+	txn.DDL = &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}
+	return a.finish(txn)
+}
+
+// addRows takes a row event; rows of excluded tables are dropped without a look.
+func (a *assembler) addRows(ev event) error {
+	if a.phase != open {
+		return malformed(errors.New("a row event outside a transaction"))
+	}
+	rows, stmtEnd, err := a.tables.rows(ev, a.rows)
+	if err != nil {
+		return err
+	}
+	if added := len(rows) - len(a.rows); added > 0 {
+		a.bytes += ev.held + added*rowOverhead
+		a.rows = rows
+	}
+	if stmtEnd {
+		a.tables.endStatement()
+	}
+	if a.bytes <= a.maxPart {
+		return nil
+	}
+	txn := a.take(ev, false)
+	a.part++
+	return a.yield(txn)
+}
+
+// commit yields the last part of the open transaction.
+func (a *assembler) commit(ev event) error { return a.finish(a.take(ev, true)) }
+
+// take makes a part of what is held; ev is its last event.
+func (a *assembler) take(ev event, last bool) *change.Txn {
+	txn := &change.Txn{
+		GTID: a.gtid, First: a.part == 0, Last: last,
+		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
+		Rows: a.rows, Bytes: a.bytes,
+	}
+	if a.committed.IsZero() {
+		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader
+	}
+	if last {
+		txn.End = ev.end
+	}
+	length := ev.end.Pos - a.start.Pos // A transaction never spans two files.
+	txn.LogBytes, a.partStart = length-a.partStart, length
+	a.rows, a.bytes = nil, 0
+	return txn
+}
+
+// finish yields the last part and closes the transaction.
+func (a *assembler) finish(txn *change.Txn) error {
+	a.phase = between
+	a.tables.endStatement()
+	if err := a.yield(txn); err != nil {
+		return err
+	}
+	a.done(txn.GTID)
+	return nil
+}
+
+// boundary is the begin or the end of a file. A source that crashed may leave a transaction without its end there;
+// it was never committed.
+func (a *assembler) boundary(ev event) error {
+	if ev.typ == typeFormatDescription {
+		a.tables.forget() // A restarted source counts its table ids anew.
+	}
+	if a.phase == between {
+		return nil
+	}
+	if a.part > 0 {
+		return lost(errors.New("the file ends inside a transaction that was passed on in part"))
+	}
+	a.logger.Warn("incomplete transaction at the end of a file dropped", "position", a.start.String(), "gtid", a.gtid.String())
+	a.phase = between
+	a.rows, a.bytes = nil, 0
+	return nil
+}
+
+// refuse names why an event stops the stream.
+func refuse(ev event) error {
+	switch ev.typ {
+	case typeIntvar, typeRand, typeUserVar, typeBeginLoadQuery, typeExecuteLoadQuery:
+		return statementFormat()
+	case typeXAPrepare:
+		return halt("BS-XA-UNSUPPORTED", "the source prepares an XA transaction, which is not replicated yet",
+			"let the application use plain transactions, then copy the data anew or start behind the last XA transaction")
+	case typeIncident:
+		return halt("BS-INCIDENT", "the source recorded that its log misses changes (an INCIDENT event)",
+			"find the incident in the source's error log; the data must be copied anew")
+	case typeWriteRowsV0, typeUpdateRowsV0, typeDeleteRowsV0:
+		return halt("BS-EVENT-UNSUPPORTED", fmt.Sprintf("row events of type %d come from a server older than MySQL 5.1.16", ev.typ),
+			"upgrade the source")
+	}
+	if ev.flags&flagIgnorable != 0 {
+		return nil // binlog_event.h, LOG_EVENT_IGNORABLE_F: the source says that a replica may skip it unread.
+	}
+	return halt("BS-EVENT-UNKNOWN", fmt.Sprintf("an event of type %d is not known", ev.typ),
+		"check whether a newer binseal knows it; if the event is harmless, start behind it")
+}
+
+// statementFormat is the fault of a change that the log holds as a statement.
+func statementFormat() error {
+	return halt("BS-DML-STATEMENT", "the source logged a change of rows as a statement",
+		"set binlog_format=ROW on the source, also in sessions; repeat the change on the target by hand and start behind it, or copy the tables anew")
+}

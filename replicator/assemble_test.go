@@ -1,0 +1,413 @@
+package replicator
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
+)
+
+// read runs packets through a framer and an assembler and renders what comes out, a line per part.
+func read(t testing.TB, packets [][]byte, byGTID bool, edit func(*framer, *assembler)) (lines []string, err error) {
+	t.Helper()
+	filter, err := schema.NewFilter(schema.FilterConfig{Exclude: []string{"shop.tmp_*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(Config{Filter: filter, MaxRowBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	frames := framer{byGTID: byGTID}
+	a := r.assembler(byGTID, func(txn *change.Txn) error {
+		lines = append(lines, line(txn))
+		return nil
+	})
+	defer a.payload.close()
+	if edit != nil {
+		edit(&frames, a)
+	}
+	for _, p := range packets {
+		ev, deliver, err := frames.next(p)
+		if err != nil {
+			return lines, at(err, ev.start, a.gtidNow())
+		}
+		if !deliver {
+			continue
+		}
+		if err := a.add(ev); err != nil {
+			return lines, err
+		}
+	}
+	return lines, nil
+}
+
+func line(txn *change.Txn) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s-%s", txn.GTID, txn.Start, txn.End)
+	if !txn.Whole() {
+		fmt.Fprintf(&b, " part first=%v last=%v", txn.First, txn.Last)
+	}
+	if txn.DDL != nil {
+		fmt.Fprintf(&b, " DDL %s", txn.DDL.SQL)
+	}
+	for _, row := range txn.Rows {
+		fmt.Fprintf(&b, " %s %x", row.Table.Table, row.After)
+	}
+	return b.String()
+}
+
+// short drops positions, which most cases do not care for.
+func short(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		fields := strings.SplitN(l, " ", 3)
+		gno := fields[0][strings.LastIndexByte(fields[0], ':')+1:]
+		rest := ""
+		if len(fields) > 2 {
+			rest = " " + fields[2]
+		}
+		out = append(out, gno+rest)
+	}
+	return out
+}
+
+func TestAssembly(t *testing.T) {
+	const one, two, three = "0001000000", "0002000000", "0003000000"
+	tests := map[string]struct {
+		build func(t *testing.T, b *builder)
+		want  []string
+		code  string // Of the fault that ends it; "" for none.
+		part  int    // Bytes of a part; 0 for the default.
+	}{
+		"a transaction of two statements on two tables": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1, 2)
+				b.tableMap(8, "b")
+				b.insert(8, 3)
+				b.xid()
+			},
+			want: []string{"1 a " + one + " a " + two + " b " + three}},
+		"an anonymous transaction that ends in COMMIT": {
+			build: func(_ *testing.T, b *builder) {
+				b.anonymous()
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("COMMIT")
+			},
+			want: []string{" a " + one}},
+		"a transaction without any announcement, as before MySQL 5.7": {
+			build: func(_ *testing.T, b *builder) { b.query("BEGIN"); b.tableMap(7, "a"); b.insert(7, 1); b.xid() },
+			want:  []string{" a " + one}},
+		"an empty transaction still brings its GTID": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("COMMIT") },
+			want:  []string{"1"}},
+		"rows of excluded tables are dropped, the transaction is not": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "tmp_x")
+				b.tableMap(8, "b")
+				b.add(typeWriteRows, 0, insertBody(7, 0, 1))
+				b.insert(8, 3)
+				b.xid()
+			},
+			want: []string{"1 b " + three}},
+		"a TABLE_MAP holds for one statement": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.insert(7, 1)
+			},
+			code: "BS-EVENT-MALFORMED"},
+		"an excluded table's partial JSON is none of our business": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "tmp_x")
+				b.add(typePartialUpdateRows, 0, insertBody(7, change.FlagStmtEnd, 1))
+				b.xid()
+			},
+			want: []string{"1"}},
+		"an included table's partial JSON stops the stream": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.add(typePartialUpdateRows, 0, insertBody(7, change.FlagStmtEnd, 1))
+			},
+			code: "BS-EVENT-UNSUPPORTED"},
+		"a savepoint that is rolled back to takes its rows with it": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("SAVEPOINT `S``p`")
+				b.tableMap(7, "a")
+				b.insert(7, 2)
+				b.query("SAVEPOINT `inner`")
+				b.query("ROLLBACK TO `s``P`")
+				b.tableMap(7, "a")
+				b.insert(7, 3)
+				b.xid()
+			},
+			want: []string{"1 a " + one + " a " + three}},
+		"a savepoint that was set again": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.query("SAVEPOINT `s`")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("SAVEPOINT `s`")
+				b.tableMap(7, "a")
+				b.insert(7, 2)
+				b.query("ROLLBACK TO `s`")
+				b.query("RELEASE SAVEPOINT `s`")
+				b.xid()
+			},
+			want: []string{"1 a " + one}},
+		"a savepoint that nobody set": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("ROLLBACK TO `s`") },
+			code:  "BS-EVENT-UNSUPPORTED"},
+		"a savepoint whose rows are gone": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.query("SAVEPOINT `s`")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("ROLLBACK TO `s`")
+			},
+			part: 1, want: []string{"1 part first=true last=false a " + one}, code: "BS-EVENT-UNSUPPORTED"},
+		"a transaction in parts": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.add(typeWriteRows, 0, insertBody(7, 0, 1))
+				b.insert(7, 2)
+				b.xid()
+			},
+			part: 1,
+			want: []string{"1 part first=true last=false a " + one, "1 part first=false last=false a " + two, "1 part first=false last=true"}},
+		"a rolled back transaction without rows": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("ROLLBACK") },
+			want:  []string{"1"}},
+		"a rolled back transaction with rows": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("ROLLBACK")
+			},
+			code: "BS-EVENT-UNSUPPORTED"},
+		"DDL, also between transactions and behind a comment": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("/* c */ CREATE TABLE a (id INT)")
+				b.gtid(2)
+				b.query("DROP TABLE a")
+			},
+			want: []string{"1 DDL /* c */ CREATE TABLE a (id INT)", "2 DDL DROP TABLE a"}},
+		"DDL that failed in part": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.add(typeQuery, 0, queryBody("shop", "DROP TABLE a, b", 1051))
+			},
+			code: "BS-DDL-UNSUPPORTED"},
+		"DDL with a status variable that is not known": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.add(typeQuery, 0, queryBody("shop", "DROP TABLE a", 0, 99, 0))
+			},
+			code: "BS-EVENT-MALFORMED"},
+		"CREATE TABLE … SELECT": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.query("CREATE TABLE a (id INT) START TRANSACTION")
+			},
+			code: "BS-DDL-UNSUPPORTED"},
+		"statement-format DML": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("insert into a values (1)") },
+			code:  "BS-DML-STATEMENT"},
+		"statement-format DML announced by its random seed": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.add(typeRand, 0, make([]byte, 16)) },
+			code:  "BS-DML-STATEMENT"},
+		"XA": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("XA START X'78',X'',1") },
+			code:  "BS-XA-UNSUPPORTED"},
+		"an incident":      {build: func(_ *testing.T, b *builder) { b.gtid(1); b.add(typeIncident, 0, le(1, 2)) }, code: "BS-INCIDENT"},
+		"an unknown event": {build: func(_ *testing.T, b *builder) { b.gtid(1); b.add(77, 0, nil) }, code: "BS-EVENT-UNKNOWN"},
+		"an unknown event that may be ignored": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.add(77, flagIgnorable, nil)
+				b.query("BEGIN")
+				b.add(typeRowsQuery, flagIgnorable, []byte("\x06insert"))
+				b.xid()
+			},
+			want: []string{"1"}},
+		"a row event without its TABLE_MAP": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.insert(7, 1) }, code: "BS-EVENT-MALFORMED"},
+		"the row event without rows that ends a statement": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.insert(dummyTable)
+				b.xid()
+			},
+			want: []string{"1"}},
+		"a row event that is cut off": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				body := insertBody(7, 1, 1)
+				b.add(typeWriteRows, 0, body[:len(body)-1])
+			},
+			code: "BS-EVENT-MALFORMED"},
+		"a compressed transaction": {
+			build: func(t *testing.T, b *builder) {
+				b.gtid(1)
+				plain := inner(raw(typeQuery, 0, 0, queryBody("", "BEGIN", 0), false), raw(typeTableMap, 0, 0, tableMapBody(7, "a"), false),
+					raw(typeWriteRows, 0, 0, insertBody(7, 1, 1), false), raw(typeXID, 0, 0, le(1, 8), false))
+				b.add(typePayload, 0, payloadBody(t, 0, len(plain), plain))
+				b.gtid(2)
+				b.add(typePayload, 0, payloadBody(t, 255, len(plain), plain))
+			},
+			want: []string{"1 a " + one, "2 a " + one}},
+		"a compressed transaction with a wrong size": {
+			build: func(t *testing.T, b *builder) {
+				b.gtid(1)
+				plain := inner(raw(typeQuery, 0, 0, queryBody("", "BEGIN", 0), false), raw(typeXID, 0, 0, le(1, 8), false))
+				b.add(typePayload, 0, payloadBody(t, 0, len(plain)+1, plain))
+			},
+			want: []string{"1"}, code: "BS-EVENT-MALFORMED"},
+		"a compressed transaction without its end": {
+			build: func(t *testing.T, b *builder) {
+				b.gtid(1)
+				plain := inner(raw(typeQuery, 0, 0, queryBody("", "BEGIN", 0), false))
+				b.add(typePayload, 0, payloadBody(t, 0, len(plain), plain))
+			},
+			code: "BS-EVENT-MALFORMED"},
+		"an event inside a payload that is too large": {
+			build: func(t *testing.T, b *builder) {
+				b.gtid(1)
+				plain := raw(typeRowsQuery, 0, 0, make([]byte, 2<<20), false)
+				b.add(typePayload, 0, payloadBody(t, 0, len(plain), plain))
+			},
+			code: "BS-TOO-LARGE"},
+		"a payload inside a payload": {
+			build: func(t *testing.T, b *builder) {
+				b.gtid(1)
+				plain := raw(typePayload, 0, 0, nil, false)
+				b.add(typePayload, 0, payloadBody(t, 255, len(plain), plain))
+			},
+			code: "BS-EVENT-MALFORMED"},
+		"a file that ends inside a transaction, as after a crash": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.add(typeStop, 0, nil)
+				b.gtid(1)
+				b.query("DROP TABLE a")
+			},
+			want: []string{"1 DDL DROP TABLE a"}},
+		"a transaction that was applied before": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("DROP TABLE a")
+				b.gtid(1)
+			},
+			want: []string{"1 DDL DROP TABLE a"}, code: "BS-PROTOCOL"},
+		"a transaction inside another": {
+			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.gtid(2) }, code: "BS-EVENT-MALFORMED"},
+		"an end without a begin": {build: func(_ *testing.T, b *builder) { b.gtid(1); b.xid() }, code: "BS-EVENT-MALFORMED"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBuilder(true)
+			tc.build(t, b)
+			got, err := read(t, b.packets, true, func(_ *framer, a *assembler) {
+				if tc.part > 0 {
+					a.maxPart = tc.part
+				}
+			})
+			if d := cmp.Diff(tc.want, short(got)); d != "" {
+				t.Errorf("want (-) got (+):\n%s", d)
+			}
+			wantFault(t, tc.code, err)
+		})
+	}
+}
+
+// wantFault checks a fault's code, and that it says where.
+func wantFault(t *testing.T, code string, err error) {
+	t.Helper()
+	f := change.FaultOf(err)
+	switch {
+	case code == "" && err == nil:
+	case f == nil || f.Code != code:
+		t.Errorf("want fault %q, got %v", code, err)
+	case f.Where == "" || f.Next == "":
+		t.Errorf("fault without place or next step: %+v", f)
+	}
+}
+
+func TestPositionsOfATransaction(t *testing.T) {
+	b := newBuilder(true)
+	begin := b.pos
+	b.gtid(1)
+	b.query("BEGIN")
+	b.tableMap(7, "a")
+	b.insert(7, 1)
+	b.xid()
+	end := b.pos
+	got, err := read(t, b.packets, true, nil)
+	want := []string{fmt.Sprintf("%s:1 binlog.000001:%d-binlog.000001:%d a 0001000000", testUUID, begin, end)}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+}
+
+// TestTableMapsAreShared: the applier keeps what it derives from a TABLE_MAP under its pointer.
+func TestTableMapsAreShared(t *testing.T) {
+	b := newBuilder(false)
+	for i := range 3 {
+		b.gtid(int64(i + 1))
+		b.query("BEGIN")
+		b.tableMap(7, "a")
+		b.insert(7, 1)
+		b.xid()
+		if i == 1 {
+			b.gtid(9)
+			b.query("ALTER TABLE a ADD COLUMN c INT")
+		}
+	}
+	var maps []*change.TableMap
+	_, err := read(t, b.packets, true, func(_ *framer, a *assembler) {
+		a.yield = func(txn *change.Txn) error {
+			for _, r := range txn.Rows {
+				maps = append(maps, r.Table)
+			}
+			return nil
+		}
+	})
+	if err != nil || len(maps) != 3 || maps[0] != maps[1] || maps[1] == maps[2] {
+		t.Errorf("maps %p, error %v", maps, err)
+	}
+}

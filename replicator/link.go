@@ -1,0 +1,255 @@
+package replicator
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/packet"
+	"github.com/google/uuid"
+
+	"github.com/binseal/binseal/change"
+)
+
+// link is the dump connection: go-mysql's client for handshake, TLS, authentication and packets, and the few
+// commands that make it a replica. go-mysql's BinlogSyncer is not used, because it
+//   - takes a new random replica UUID for every connection, so that the source neither ends the thread of a link that
+//     half-opened nor notices a second reader with the same server id;
+//   - opens another connection to KILL the old one on Close, and reads packets of any size whole;
+//   - goes on after an end-of-file packet and after a packet that it does not know.
+//
+// Not safe for concurrent use, but for the context that dial is given: when it ends, the socket is closed and a
+// blocked read returns.
+type link struct {
+	conn   *client.Conn
+	socket *socket
+	stop   func() bool // Ends the watch of the context.
+	limit  int         // Largest packet, in bytes.
+}
+
+// socket is the connection below TLS. It bounds every read in time, so that a half-open link is noticed, and keeps
+// the first error, which go-mysql's wrapping would flatten to text.
+type socket struct {
+	net.Conn
+
+	mu       sync.Mutex    // Guards patience and err.
+	patience time.Duration // Longest silence of the source; one read waits no longer.
+	err      error         // First error of a read or write.
+}
+
+// Read waits for the source no longer than its patience.
+func (s *socket) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	patience := s.patience
+	s.mu.Unlock()
+	if err := s.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, s.keep(err)
+	}
+	n, err := s.Conn.Read(p)
+	return n, s.keep(err)
+}
+
+// Write gives up when the source does not take the bytes in time.
+func (s *socket) Write(p []byte) (int, error) {
+	if err := s.SetWriteDeadline(time.Now().Add(setupPatience)); err != nil {
+		return 0, s.keep(err)
+	}
+	n, err := s.Conn.Write(p)
+	return n, s.keep(err)
+}
+
+func (s *socket) keep(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return err
+}
+
+// cause is the first error of the socket, or err when it had none.
+func (s *socket) cause(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	return err
+}
+
+func (s *socket) waitFor(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.patience = d
+}
+
+const (
+	// setupPatience bounds one reply while the connection is made.
+	setupPatience = 10 * time.Second
+	// seekPatience bounds the wait for the first event: with GTIDs the source first looks through its files, newest
+	// first, and sends nothing meanwhile.
+	seekPatience = 2 * time.Minute
+	// netTimeout is how long the source may wait for us to take an event. Back-pressure from the target is normal,
+	// and the default of a minute would cut the stream during a long commit. A thread left behind by a half-open
+	// link does not stay that long: our next connection has the same replica UUID, and the source ends the older.
+	netTimeout = time.Hour
+)
+
+// replicaSpace is the name space of our replica UUIDs (RFC 9562, version 5).
+var replicaSpace = uuid.MustParse("6a1d8a36-6f0f-4f52-9f2b-6c1f0d3b7c55")
+
+// replicaUUID names this reader to the source. It is the same at every connection with a server id, so that the
+// source ends the thread of an older connection and tells it why.
+func replicaUUID(serverID uint32) uuid.UUID {
+	return uuid.NewSHA1(replicaSpace, fmt.Appendf(nil, "binseal replica %d", serverID))
+}
+
+// settings prepares the session for the dump. The checksum is asked for as NONE, which says that we know of
+// checksums: events keep those that they have in the log, only events made for the connection come without.
+func (l *link) settings(serverID uint32, heartbeat time.Duration) error {
+	id := replicaUUID(serverID)
+	for _, sql := range []string{
+		"SET @master_binlog_checksum='NONE', @source_binlog_checksum='NONE'",
+		fmt.Sprintf("SET @master_heartbeat_period=%d, @source_heartbeat_period=%d", heartbeat.Nanoseconds(), heartbeat.Nanoseconds()),
+		fmt.Sprintf("SET @slave_uuid='%s', @replica_uuid='%s'", id, id),
+		fmt.Sprintf("SET SESSION net_write_timeout=%d, net_read_timeout=%d", int(netTimeout.Seconds()), int(netTimeout.Seconds())),
+	} {
+		if _, err := l.conn.Execute("/* binseal replicator */ " + sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uuid asks this very connection for the server's identity: a name may lead to another server than a moment ago.
+func (l *link) uuid() (string, error) {
+	r, err := l.conn.Execute("/* binseal replicator */ SELECT @@GLOBAL.server_uuid")
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	return r.GetString(0, 0)
+}
+
+// command sends one command packet; go-mysql fills in the first four bytes.
+func (l *link) command(body []byte) error {
+	l.conn.ResetSequence()
+	return l.conn.WritePacket(append(make([]byte, 4, 4+len(body)), body...))
+}
+
+// register makes the reader visible in SHOW REPLICAS.
+// Layout: COM_REGISTER_SLAVE: server id 4, host, user and password (length 1, text), port 2, rank 4, source id 4.
+func (l *link) register(serverID uint32) error {
+	const host = "binseal"
+	b := append([]byte{mysql.COM_REGISTER_SLAVE}, binary.LittleEndian.AppendUint32(nil, serverID)...)
+	b = append(append(b, byte(len(host))), host...)
+	b = append(b, 0, 0)                // No user and no password: the source would show them.
+	b = append(b, make([]byte, 10)...) // Port, rank, source id.
+	if err := l.command(b); err != nil {
+		return err
+	}
+	_, err := l.conn.ReadOKPacket()
+	return err
+}
+
+// Flags of the dump commands. Source: rpl_constants.h.
+const useHeartbeatV2 = 1 << 1 // Positions of heartbeats in 64 bits; older sources ignore the flag.
+
+// dumpFrom asks for the log from a position that 32 bits can name.
+// Layout: COM_BINLOG_DUMP: position 4, flags 2, server id 4, file.
+func (l *link) dumpFrom(serverID uint32, pos change.Position) error {
+	b := append([]byte{mysql.COM_BINLOG_DUMP}, binary.LittleEndian.AppendUint32(nil, uint32(pos.Pos))...)
+	b = binary.LittleEndian.AppendUint16(b, useHeartbeatV2)
+	b = binary.LittleEndian.AppendUint32(b, serverID)
+	return l.command(append(b, pos.File...))
+}
+
+// dumpBehind asks for all transactions that are not in the set.
+// Layout: COM_BINLOG_DUMP_GTID: flags 2, server id 4, file's length 4, file, position 8, set's length 4, set.
+func (l *link) dumpBehind(serverID uint32, gtids change.GTIDSet) error {
+	set := gtids.Encode()
+	b := append([]byte{mysql.COM_BINLOG_DUMP_GTID}, binary.LittleEndian.AppendUint16(nil, useHeartbeatV2)...)
+	b = binary.LittleEndian.AppendUint32(b, serverID)
+	b = binary.LittleEndian.AppendUint32(b, 0)
+	b = binary.LittleEndian.AppendUint64(b, 4)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(set)))
+	return l.command(append(b, set...))
+}
+
+// errEndOfStream means that the source ended the dump in an orderly way: it shuts down.
+var errEndOfStream = fmt.Errorf("the source ended the stream: %w", io.EOF)
+
+// read takes the next event off the wire, whole, as memory of its own.
+func (l *link) read() ([]byte, error) {
+	buf := packetBuffer{limit: l.limit}
+	if err := l.conn.ReadPacketTo(&buf); err != nil {
+		if buf.over {
+			return nil, tooLarge()
+		}
+		return nil, l.socket.cause(err)
+	}
+	if len(buf.data) == 0 {
+		return nil, lost(errors.New("an empty packet"))
+	}
+	switch buf.data[0] {
+	case mysql.OK_HEADER:
+		return buf.data[1:], nil
+	case mysql.ERR_HEADER:
+		if len(buf.data) < 9 {
+			return nil, lost(errors.New("an error packet that is cut off"))
+		}
+		return nil, l.conn.HandleErrorPacket(buf.data)
+	case mysql.EOF_HEADER:
+		return nil, errEndOfStream
+	default: // Whatever it is, skipping it may skip rows (invariant 6).
+		return nil, lost(fmt.Errorf("a packet of kind %d", buf.data[0]))
+	}
+}
+
+// packetBuffer collects one packet. It learns the size from the event's header, so that the memory is of the right
+// size at once, and refuses what is above its limit before it is read (invariant 7).
+type packetBuffer struct {
+	data  []byte
+	limit int
+	over  bool // The packet is above the limit.
+}
+
+// Write takes the next bytes of the packet.
+func (b *packetBuffer) Write(p []byte) (int, error) {
+	if b.data == nil {
+		want := len(p)
+		// A shorter first piece is the whole packet, whatever its header says.
+		if h := p[min(1, len(p)):]; len(p) >= packet.DefaultBufferSize && p[0] == mysql.OK_HEADER {
+			want = max(want, int(binary.LittleEndian.Uint32(h[9:]))+1)
+		}
+		if want > b.limit {
+			b.over = true
+			return 0, errEventTooLarge
+		}
+		b.data = make([]byte, 0, want)
+	}
+	if len(b.data)+len(p) > b.limit {
+		b.over = true
+		return 0, errEventTooLarge
+	}
+	b.data = append(b.data, p...)
+	return len(p), nil
+}
+
+// close ends the connection without a word: the source sees the socket close.
+func (l *link) close() {
+	l.stop()
+	l.socket.Close()
+}
+
+// watch closes the socket when ctx ends, so that a blocked read returns at once.
+func (l *link) watch(ctx context.Context) {
+	l.stop = context.AfterFunc(ctx, func() { l.socket.Close() })
+}

@@ -1,0 +1,256 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
+)
+
+// Run reads the source's log behind from and yields its transactions until ctx ends or something fails. It does not
+// reconnect: the caller starts it again from its record, so that no transaction is yielded against a position that
+// the target does not have.
+//
+// A yield that blocks holds the source back; nothing is read ahead beyond the sockets' buffers. The transactions'
+// memory belongs to the receiver.
+//
+// Errors: context.Cause(ctx) when ctx ended; yield's own error, unchanged; a *change.Fault, of class 4 when the log
+// needs a person, with its position; else an error for which mysqlconn.Retryable tells whether to try again. After
+// an error inside a transaction its last part never comes.
+func (r *Reader) Run(ctx context.Context, from change.Checkpoint, yield func(*change.Txn) error) error {
+	err := r.run(ctx, from, yield)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*change.Txn) error) error {
+	gtids, err := change.ParseGTIDSet(from.GTIDs)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	info, err := r.check(ctx, from)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.pos, r.gtids = from.Pos, gtids.Clone()
+	r.mu.Unlock()
+	l, err := r.dial(ctx, info.Source)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	frames := framer{byGTID: from.ByGTID}
+	if err := r.dump(l, from, gtids, &frames); err != nil {
+		return err
+	}
+	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
+	return r.pump(l, &frames, from.ByGTID, yield)
+}
+
+// check asks the source, on a plain session, whether it can go on at the checkpoint.
+func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo, error) {
+	s, err := r.cfg.Endpoint.Open(ctx, mysqlconn.SessionOptions{ReadTimeout: setupPatience})
+	if err != nil {
+		return SourceInfo{}, err
+	}
+	defer s.Close()
+	info, err := Identify(ctx, s)
+	if err != nil {
+		return info, err
+	}
+	var files []LogFile
+	if !from.ByGTID {
+		if files, err = LogSizes(ctx, s); err != nil {
+			return info, err
+		}
+	}
+	return info, at(admit(info, files, from), from.Pos, change.GTID{})
+}
+
+// dial opens the dump connection and makes sure that it leads to the same server as the check.
+// Invariant 5: no byte of a credential leaves over a connection that is not TLS with a verified peer.
+func (r *Reader) dial(ctx context.Context, source change.Source) (*link, error) {
+	d, err := r.cfg.Endpoint.DumpSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.TLS == nil {
+		return nil, errors.New("source: no TLS configuration")
+	}
+	l := &link{limit: r.cfg.MaxRowBytes, stop: func() bool { return true }}
+	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := d.Dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		l.socket = &socket{Conn: c, patience: setupPatience}
+		l.watch(ctx)
+		return l.socket, nil
+	}
+	addr := net.JoinHostPort(d.Host, fmt.Sprint(d.Port))
+	l.conn, err = client.ConnectWithDialer(ctx, "tcp", addr, d.User, string(d.Password), "", dialer, func(c *client.Conn) error {
+		c.SetTLSConfig(d.TLS)
+		c.SetAttributes(map[string]string{"program_name": "binseal", "_client_role": "binary_log_listener"})
+		c.BufferSize = readBuffer
+		return nil
+	})
+	if err != nil {
+		return nil, l.failed("connect for the dump", err)
+	}
+	if err := r.prepare(l, source); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// readBuffer holds what TLS has decrypted; a few records of 16 KiB, so that small events cost no system call each.
+const readBuffer = 256 << 10
+
+// prepare makes a replica's session of a fresh connection.
+func (r *Reader) prepare(l *link, source change.Source) error {
+	id, err := l.uuid()
+	if err != nil {
+		return l.failed("ask for its identity", err)
+	}
+	if id != source.ServerUUID {
+		return lost(errors.New("the second connection led to another server than the first"))
+	}
+	if err := l.settings(r.cfg.ServerID, r.cfg.Heartbeat); err != nil {
+		return l.failed("prepare the dump", err)
+	}
+	if err := l.register(r.cfg.ServerID); err != nil {
+		return l.failed("register as a replica", err)
+	}
+	return nil
+}
+
+// failed describes an error of the connection: the server's own, or that of TLS, or the first of the socket.
+func (l *link) failed(op string, err error) error {
+	if _, ok := errors.AsType[*mysql.MyError](err); !ok && l.socket != nil {
+		err = l.socket.cause(err)
+	}
+	return mysqlconn.Describe("source", op, err)
+}
+
+// dump asks for the log.
+func (r *Reader) dump(l *link, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error {
+	l.socket.waitFor(seekPatience)
+	var err error
+	if from.ByGTID {
+		err = l.dumpBehind(r.cfg.ServerID, gtids)
+	} else {
+		start := from.Pos
+		if start.Pos > math.MaxUint32 {
+			// The command names positions in 32 bits: read the file from its begin and drop what we have.
+			start.Pos, frames.discard = 4, from.Pos
+		}
+		err = l.dumpFrom(r.cfg.ServerID, start)
+	}
+	if err != nil {
+		return l.failed("ask for the log", err)
+	}
+	return nil
+}
+
+// pump moves events from the link to the assembler until something ends it.
+func (r *Reader) pump(l *link, frames *framer, byGTID bool, yield func(*change.Txn) error) error {
+	var yieldErr error
+	a := r.assembler(byGTID, func(t *change.Txn) error {
+		if !t.Whole() {
+			r.cfg.Metrics.parts.Inc()
+		}
+		yieldErr = yield(t)
+		return yieldErr
+	})
+	defer a.payload.close()
+	for first := true; ; first = false {
+		raw, err := l.read()
+		if err != nil {
+			return r.ended(l, frames, a.gtidNow(), err)
+		}
+		if first {
+			l.socket.waitFor(2 * r.cfg.Heartbeat)
+			r.cfg.Started()
+		}
+		ev, deliver, err := frames.next(raw)
+		if err != nil {
+			return at(err, ev.start, a.gtidNow())
+		}
+		r.saw(frames.pos, len(raw))
+		if !deliver {
+			continue
+		}
+		if err := a.add(ev); yieldErr != nil {
+			return yieldErr
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// ended describes why no further event comes.
+func (r *Reader) ended(l *link, frames *framer, gtid change.GTID, err error) error {
+	pos := frames.pos
+	if f, ok := dumpFault(err); ok {
+		err = f
+	}
+	if f := change.FaultOf(err); f != nil {
+		// Read from within an event, the log looks damaged to the source, or one event looks endless.
+		if (f.Code == codeChecksum || f.Code == codeTooLarge) && !frames.proved && !frames.byGTID {
+			err = frames.doubt(nil)
+		}
+		return at(err, pos, gtid)
+	}
+	if err = l.failed("read the log", err); pos.IsZero() {
+		return err
+	}
+	return fmt.Errorf("at %s: %w", pos, err)
+}
+
+// assembler makes the assembler of one run.
+func (r *Reader) assembler(byGTID bool, yield func(*change.Txn) error) *assembler {
+	return &assembler{
+		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, yield: yield,
+		payload: payloadReader{maxEvent: r.cfg.MaxRowBytes},
+		admit: func(g change.GTID) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if byGTID && !g.IsZero() && r.gtids.Has(g) {
+				return lost(errors.New("the source sent a transaction that was applied before"))
+			}
+			return nil
+		},
+		done: func(g change.GTID) {
+			r.cfg.Metrics.transactions.Inc()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.gtids.Add(g)
+		},
+	}
+}
+
+// saw records how far the log was read.
+func (r *Reader) saw(pos change.Position, size int) {
+	now := time.Now()
+	r.cfg.Metrics.events.Inc()
+	r.cfg.Metrics.bytes.Add(float64(size))
+	r.cfg.Metrics.lastEvent.Set(float64(now.UnixMilli()) / 1000)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !pos.IsZero() {
+		r.pos = pos
+	}
+	r.seenAt = now
+}

@@ -1,0 +1,112 @@
+package replicator
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/rowimage"
+	"github.com/binseal/binseal/schema"
+)
+
+// maxCachedMaps bounds the cache of TABLE_MAP events; one is some hundred bytes.
+const maxCachedMaps = 4096
+
+// dummyTable is the table id of a row event without rows, which the source writes to end a statement.
+const dummyTable = 1<<48 - 1
+
+// tableMaps keeps the TABLE_MAP events: of the running statement, by table id, and decoded ones for reuse, since the
+// source repeats the same bytes before every statement. A reused one is the same pointer, so that the applier may
+// keep what it derives from it.
+type tableMaps struct {
+	statement map[uint64]*tableMap
+	cache     map[uint64]*tableMap
+}
+
+// tableMap is one TABLE_MAP event; parsed is nil when the filter excludes its table.
+type tableMap struct {
+	body   []byte
+	parsed *change.TableMap
+}
+
+// add takes a TABLE_MAP event.
+func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
+	if t.statement == nil {
+		t.statement, t.cache = map[uint64]*tableMap{}, map[uint64]*tableMap{}
+	}
+	c := cursor{rest: body}
+	id := c.uint(6)
+	if known := t.cache[id]; known != nil && bytes.Equal(known.body, body) {
+		t.statement[id] = known
+		return nil
+	}
+	// An excluded table is not decoded: it may have types that are not understood.
+	c.skip(2)
+	schemaName := c.string8()
+	c.skip(1)
+	table := c.string8()
+	if c.err != nil {
+		return malformed(c.err)
+	}
+	m := &tableMap{body: bytes.Clone(body)}
+	if filter == nil || filter.Includes(schemaName, table) {
+		var err error
+		if id, m.parsed, err = rowimage.ParseTableMap(body); err != nil {
+			return malformed(err)
+		}
+	}
+	if len(t.cache) >= maxCachedMaps {
+		clear(t.cache)
+	}
+	t.cache[id], t.statement[id] = m, m
+	return nil
+}
+
+// rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
+func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd bool, err error) {
+	c := cursor{rest: ev.body}
+	id, flags := c.uint(6), c.uint16()
+	if c.err != nil {
+		return dst, false, malformed(c.err)
+	}
+	stmtEnd = flags&change.FlagStmtEnd != 0
+	m := t.statement[id]
+	switch {
+	case m == nil && id == dummyTable:
+		return dst, stmtEnd, nil
+	case m == nil:
+		return dst, false, malformed(fmt.Errorf("a row event names table %d, which no TABLE_MAP event describes", id))
+	case m.parsed == nil:
+		return dst, stmtEnd, nil
+	case ev.typ == typePartialUpdateRows:
+		f := halt("BS-EVENT-UNSUPPORTED", fmt.Sprintf("a row event of %s.%s carries parts of JSON documents", m.parsed.Schema, m.parsed.Table),
+			"set binlog_row_value_options='' on the source, also in sessions, and copy the table anew")
+		return dst, false, f
+	}
+	e, err := rowimage.ParseRowsHeader(ev.typ, ev.body)
+	if err != nil {
+		return dst, false, malformed(err)
+	}
+	h, err := e.Header(m.parsed)
+	if err != nil {
+		return dst, false, malformed(err)
+	}
+	if len(e.Data) == 0 {
+		return dst, false, malformed(errors.New("a row event without rows"))
+	}
+	rows, err = rowimage.Split(h, e.Data, dst)
+	if err != nil {
+		return dst, false, malformed(err)
+	}
+	return rows, stmtEnd, nil
+}
+
+// endStatement forgets the statement's tables.
+func (t *tableMaps) endStatement() { clear(t.statement) }
+
+// forget drops everything.
+func (t *tableMaps) forget() {
+	clear(t.statement)
+	clear(t.cache)
+}

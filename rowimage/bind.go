@@ -1,0 +1,195 @@
+package rowimage
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
+)
+
+// kind says how a column's value is read and written.
+type kind uint8
+
+const (
+	kindUnknown kind = iota // Only of generated columns, whose values are measured and not read.
+	kindInt
+	kindYear
+	kindDecimal
+	kindFloat
+	kindDouble
+	kindBit
+	kindDate
+	kindTime
+	kindDatetime
+	kindTimestamp
+	kindEnum
+	kindSet
+	kindText
+	kindBinary // BINARY(n), whose trailing zero bytes the image leaves out.
+	kindBytes  // VARBINARY and the BLOBs.
+	kindJSON
+)
+
+// column is what the writers need to know of one column.
+type column struct {
+	wire     wire
+	kind     kind
+	unsigned bool
+	written  bool // Named in statements: every column but the generated ones.
+	onUpdate bool // schema.Column.OnUpdateNow
+	utf8     bool // Text in utf8mb4 or utf8mb3, which goes into the statement as it is.
+	scale    uint8
+	digits   uint8    // Precision of a DECIMAL, fsp of a temporal type.
+	pad      int      // The n of BINARY(n).
+	members  []string // Of an ENUM or SET, escaped for a quoted string.
+	name     string   // Quoted.
+	intro    string   // What stands before a text or binary literal: "'" or "_latin1'".
+	hexIntro string   // What stands before a text that is not valid UTF-8: "_utf8mb4 0x".
+}
+
+// Layout joins the row images of one TABLE_MAP with the target's definition of the table. It writes images as SQL.
+// It is immutable and safe for concurrent use; it stays valid until either side changes (see Fits).
+type Layout struct {
+	table   *schema.Table
+	source  *change.TableMap
+	columns []column
+
+	insertColumns, identityColumns string
+
+	identity *keyPlan // Nil for a keyless table.
+	keys     []*keyPlan
+}
+
+// Bind checks that the images which m describes fit the target's table t, column by column in order, and prepares
+// the writers. The number of columns, the types and their sizes, the signedness, character sets and names must
+// agree, the latter three as far as the source sent them. Strings may be longer on the target, and its character set
+// may be a superset of which each text has the same bytes (ascii in latin1, utf8mb3 in utf8mb4).
+//
+// The error is a *change.Fault of ClassPerson with code CodeMismatch, or CodeUnsupported for a type that is not
+// carried over: GEOMETRY, VECTOR, temporal types from before MySQL 5.6.4, and character sets other than utf8mb4,
+// utf8mb3, latin1 and ascii. Generated columns are in the images and left out of statements; what is in them
+// does not matter unless a key is over them.
+func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
+	if len(m.Types) != len(t.Columns) {
+		return nil, mismatch(t, nil, "the source's table has %d columns, the target's %d", len(m.Types), len(t.Columns))
+	}
+	l := &Layout{table: t, source: m, columns: make([]column, len(t.Columns))}
+	var names []string
+	for i := range t.Columns {
+		if err := l.bindColumn(i); err != nil {
+			return nil, err
+		}
+		if l.columns[i].written {
+			names = append(names, l.columns[i].name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, mismatch(t, nil, "the target's table has no column that can be written")
+	}
+	l.insertColumns = strings.Join(names, ",")
+	return l, l.bindKeys()
+}
+
+// Table is the target's table.
+func (l *Layout) Table() *schema.Table { return l.table }
+
+// Fits reports whether the images that m describes are laid out as this Layout's. A source sends a TABLE_MAP with
+// every statement; as long as it fits, there is no need to Bind again.
+func (l *Layout) Fits(m *change.TableMap) bool {
+	s := l.source
+	return m == s || bytes.Equal(m.Types, s.Types) && slices.Equal(m.Meta, s.Meta) &&
+		slices.Equal(m.Unsigned, s.Unsigned) && slices.Equal(m.Collations, s.Collations) &&
+		slices.Equal(m.Names, s.Names) && m.Schema == s.Schema && m.Table == s.Table
+}
+
+// bindColumn checks column i and prepares its writer.
+func (l *Layout) bindColumn(i int) error {
+	m, c := l.source, &l.table.Columns[i]
+	typ, meta := m.Types[i], m.Meta[i]
+	if m.Names != nil && !strings.EqualFold(m.Names[i], c.Name) {
+		return mismatch(l.table, c, "column %d is called %s on the source", i+1, schema.QuoteName(m.Names[i]))
+	}
+	w, err := wireOf(typ, meta)
+	if err != nil {
+		return refuse(l.table, c, "the source's column: %v", err)
+	}
+	col := &l.columns[i]
+	*col = column{
+		wire: w, unsigned: c.Unsigned, written: c.Generated == schema.NotGenerated, onUpdate: c.OnUpdateNow,
+		scale: uint8(c.Scale), digits: uint8(c.FSP), name: schema.QuoteName(c.Name),
+	}
+	if what := notCarried(typ); what != "" {
+		if !col.written {
+			return nil
+		}
+		return refuse(l.table, c, "%s is not carried over yet", what)
+	}
+	kind, fits := kindOf(typ, meta, c)
+	if !fits {
+		return mismatch(l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
+	}
+	col.kind = kind
+	if m.Unsigned != nil && isNumeric(typ) && typ != typeYear && m.Unsigned[i] != c.Unsigned {
+		return mismatch(l.table, c, "the column is UNSIGNED on one side only")
+	}
+	return l.bindKind(col, i)
+}
+
+// bindKind finishes what depends on the column's kind.
+func (l *Layout) bindKind(col *column, i int) error {
+	c := &l.table.Columns[i]
+	var sent uint16
+	if l.source.Collations != nil {
+		sent = l.source.Collations[i]
+	}
+	switch col.kind {
+	case kindDecimal:
+		col.digits = uint8(c.Precision)
+	case kindEnum, kindSet:
+		col.members = members(c.ColumnType)
+	case kindBinary, kindBytes:
+		col.pad, col.intro = int(c.MaxBytes), "_binary'"
+		if sent != 0 && charsetOf(sent) != "binary" {
+			return mismatch(l.table, c, "the source's column is text, the target's %s", c.ColumnType)
+		}
+	case kindText:
+		charset, known := carriedCharset(c.Charset)
+		if !known {
+			if !col.written && !l.inKey(i) {
+				col.kind = kindUnknown
+				return nil
+			}
+			return refuse(l.table, c, "character set %s is not carried over yet", c.Charset)
+		}
+		if sent != 0 && !holds(charset, charsetOf(sent)) {
+			return mismatch(l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
+		}
+		col.utf8 = charset == "utf8mb4" || charset == "utf8mb3"
+		col.intro = "'"
+		if !col.utf8 {
+			col.intro = "_" + c.Charset + "'"
+		}
+		col.hexIntro = "_" + c.Charset + " 0x"
+	}
+	return nil
+}
+
+// inKey reports whether column i is part of a unique key whose bytes are asked for.
+func (l *Layout) inKey(i int) bool {
+	for _, k := range l.tableKeys() {
+		if k.Weighed && slices.ContainsFunc(k.Parts, func(p schema.KeyPart) bool { return p.Column == i }) {
+			return true
+		}
+	}
+	return false
+}
+
+// tableKeys lists the table's unique keys, the identity first.
+func (l *Layout) tableKeys() []*schema.Key {
+	if l.table.Identity == nil {
+		return l.table.Secondary
+	}
+	return append([]*schema.Key{l.table.Identity}, l.table.Secondary...)
+}

@@ -1,0 +1,77 @@
+package rowimage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
+)
+
+// The stable codes of this package's faults.
+const (
+	// CodeMismatch: the log's image of a table and the target's definition do not fit.
+	CodeMismatch = "BS-SCHEMA-MISMATCH"
+	// CodeUnsupported: a column's type or a value of it that this version cannot carry over unchanged.
+	CodeUnsupported = "BS-TYPE-UNSUPPORTED"
+)
+
+// Reasons why a value cannot be written. They never carry the value (invariant 9).
+var (
+	errCorrupt     = errors.New("bytes that are no value of the column's type")
+	errEnumZero    = errors.New("ENUM value 0, the mark of an invalid value, which a strict session refuses")
+	errNotFinite   = errors.New("floating point value that is not finite")
+	errJSONEmpty   = errors.New("JSON value of length zero, left by an insert that was not strict")
+	errJSONUTF8    = errors.New("JSON string that is not UTF-8")
+	errJSONDepth   = errors.New("JSON nested deeper than 100 levels")
+	errJSONOpaque  = errors.New("JSON value whose type JSON text cannot express (DECIMAL, temporal, binary …)")
+	errJSONCorrupt = errors.New("bytes that are no JSON document")
+)
+
+// unsupported are the reasons that need a person; the others mean a damaged log.
+var unsupported = []error{errEnumZero, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
+
+// place names a column for people.
+func place(t *schema.Table, c *schema.Column) string {
+	return fmt.Sprintf("%s, column %s", t, schema.QuoteName(c.Name))
+}
+
+// mismatch is the fault of an image that does not fit the target's table; c is nil when it is not about one column.
+func mismatch(t *schema.Table, c *schema.Column, format string, args ...any) error {
+	where := t.String()
+	if c != nil {
+		where = place(t, c)
+	}
+	return &change.Fault{
+		Code: CodeMismatch, Class: change.ClassPerson, Where: where,
+		What: fmt.Sprintf(format, args...),
+		Next: "bring the target's table to the definition that the source had at this position, then start again",
+	}
+}
+
+// refuse is the fault of a type that this version does not carry over.
+func refuse(t *schema.Table, c *schema.Column, format string, args ...any) error {
+	return &change.Fault{
+		Code: CodeUnsupported, Class: change.ClassPerson, Where: place(t, c),
+		What: fmt.Sprintf(format, args...),
+		Next: "exclude the table in the config, or change the column's type on the source",
+	}
+}
+
+// valueError says which column of an image could not be written: a fault when a person must decide, else a plain
+// error, since the log or its reader is damaged.
+func (l *Layout) valueError(column int, err error) error {
+	c := &l.table.Columns[column]
+	for _, reason := range unsupported {
+		if errors.Is(err, reason) {
+			return &change.Fault{
+				Code: CodeUnsupported, Class: change.ClassPerson, Where: place(l.table, c), What: reason.Error(),
+				Next: "change the value on the source and skip the table until it is copied again, or exclude the table",
+			}
+		}
+	}
+	return fmt.Errorf("row image of %s: %w", place(l.table, c), err)
+}
+
+// imageError is the error of an image that is damaged as a whole.
+func (l *Layout) imageError(err error) error { return fmt.Errorf("row image of %s: %w", l.table, err) }

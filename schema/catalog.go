@@ -1,0 +1,233 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/binseal/binseal/change"
+)
+
+// Catalog loads the definitions of the target's tables and keeps them until Forget. The target is the schema
+// history: DDL is applied in order, so its definition is the right one for the next row event.
+//
+// A table costs three short queries when it is first asked for; foreign keys and collations are read once for the
+// whole server. The session needs the right to see the tables (any privilege on them), and TRIGGER to see their
+// triggers: without it Table.Triggers stays empty. Safe for concurrent use; queries run one at a time.
+type Catalog struct {
+	q Querier
+
+	mu         sync.Mutex // Guards all below, and the session behind q.
+	tables     map[Name]*Table
+	families   map[Name]bool // Nil until loaded.
+	collations Collations    // Nil until loaded; collations do not change while a server runs.
+}
+
+// NewCatalog reads through q, which must see the whole dictionary: see Catalog.
+func NewCatalog(q Querier) *Catalog {
+	return &Catalog{q: q, tables: make(map[Name]*Table)}
+}
+
+// Forget drops all definitions: after a DDL, and when the session moved to another server.
+func (c *Catalog) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.tables)
+	c.families = nil
+}
+
+// Collations are the target's collations by id.
+func (c *Catalog) Collations(ctx context.Context) (Collations, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loadCollations(ctx)
+}
+
+func (c *Catalog) loadCollations(ctx context.Context) (Collations, error) {
+	if c.collations == nil {
+		all, err := LoadCollations(ctx, c.q)
+		if err != nil {
+			return nil, err
+		}
+		c.collations = all
+	}
+	return c.collations, nil
+}
+
+// Table is the definition of a table. A table that is not there, or is a view, is a *change.Fault BS-TABLE-MISSING;
+// a session setting that hides columns is a *change.Fault BS-TARGET-SETTING.
+func (c *Catalog) Table(ctx context.Context, schemaName, table string) (*Table, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := Name{schemaName, table}
+	if t := c.tables[name]; t != nil {
+		return t, nil
+	}
+	t, err := c.load(ctx, name)
+	if err != nil {
+		if change.FaultOf(err) != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("read the definition of %s: %w", name, err)
+	}
+	c.tables[name] = t
+	return t, nil
+}
+
+// load reads one table.
+func (c *Catalog) load(ctx context.Context, name Name) (*Table, error) {
+	collations, err := c.loadCollations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.loadFamilies(ctx); err != nil {
+		return nil, err
+	}
+	t, err := c.loadColumns(ctx, name, collations)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.loadKeys(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := c.loadTriggers(ctx, t); err != nil {
+		return nil, err
+	}
+	t.Cascading = c.families[Name{t.Schema, t.Name}]
+	classify(t)
+	return t, nil
+}
+
+// showGIPK is @@show_gipk_in_create_table_and_information_schema, which hides generated invisible primary keys when
+// it is off; servers before 8.0.30 have neither the variable nor such keys. It is read with each definition since
+// q may be a pool of sessions.
+const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in_create_table_and_information_schema'"
+
+// columnsQuery: one row per column, each with its table's type and engine.
+const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''),
+  c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, c.IS_NULLABLE, c.EXTRA, COALESCE(c.CHARACTER_SET_NAME, ''),
+  COALESCE(c.COLLATION_NAME, ''), COALESCE(c.CHARACTER_OCTET_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
+  COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0)
+FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
+  ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
+WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`
+
+// loadColumns reads a table's engine and columns.
+func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*Table, error) {
+	if err := c.checkGIPK(ctx); err != nil {
+		return nil, err
+	}
+	var t *Table
+	var tableType string
+	err := each(ctx, c.q, columnsQuery, []any{name.Schema, name.Table}, func(rows *sql.Rows) error {
+		if t == nil {
+			t = new(Table)
+		}
+		var col Column
+		var nullable, extra string
+		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &col.Name, &col.DataType, &col.ColumnType,
+			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP)
+		if err != nil {
+			return err
+		}
+		col.Nullable = nullable == "YES"
+		describe(&col, extra, all)
+		t.Columns = append(t.Columns, col)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if t == nil || tableType != "BASE TABLE" {
+		return nil, missing(name, t != nil)
+	}
+	return t, nil
+}
+
+// missing is the fault of a table that the target does not have.
+func missing(name Name, view bool) *change.Fault {
+	what := fmt.Sprintf("the target has no table %s, or its account may not see it", name)
+	if view {
+		what = fmt.Sprintf("%s is a view on the target", name)
+	}
+	return &change.Fault{Code: "BS-TABLE-MISSING", Class: change.ClassPerson, What: what, Where: name.String(),
+		Next: "create the table on the target as it was on the source at this position, grant the account its privileges, or exclude the table by tables.exclude"}
+}
+
+// checkGIPK refuses a session that hides generated invisible primary keys: their columns are in the row images.
+func (c *Catalog) checkGIPK(ctx context.Context) error {
+	shown := true
+	err := each(ctx, c.q, showGIPK, nil, func(rows *sql.Rows) error {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return err
+		}
+		shown = value == "ON"
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !shown {
+		return &change.Fault{Code: "BS-TARGET-SETTING", Class: change.ClassPerson,
+			What: "the target hides generated invisible primary keys, which row images have",
+			Next: "set show_gipk_in_create_table_and_information_schema=ON on the target (its default)"}
+	}
+	return nil
+}
+
+// describe fills what EXTRA and the type's text say.
+func describe(col *Column, extra string, all Collations) {
+	extra = strings.ToUpper(extra)
+	switch {
+	case strings.Contains(extra, "VIRTUAL GENERATED"):
+		col.Generated = VirtualColumn
+	case strings.Contains(extra, "STORED GENERATED"):
+		col.Generated = StoredColumn
+	}
+	col.Invisible = strings.Contains(extra, "INVISIBLE")
+	col.OnUpdateNow = strings.Contains(extra, "ON UPDATE CURRENT_TIMESTAMP")
+	if isNumeric(col.DataType) {
+		col.Unsigned = strings.Contains(strings.ToLower(col.ColumnType), " unsigned")
+	}
+	if col.Collation != "" {
+		col.CollationID = all.ID(col.Collation)
+	}
+}
+
+// isNumeric keeps the text of an ENUM's members from being read as an attribute.
+func isNumeric(dataType string) bool {
+	return slices.Contains([]string{"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double"}, dataType)
+}
+
+// triggersQuery names the triggers on a table.
+const triggersQuery = `/* binseal schema */ SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
+WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? ORDER BY TRIGGER_NAME`
+
+func (c *Catalog) loadTriggers(ctx context.Context, t *Table) error {
+	return each(ctx, c.q, triggersQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		t.Triggers = append(t.Triggers, name)
+		return err
+	})
+}
+
+// each runs a query and calls f for each row.
+func each(ctx context.Context, q Querier, query string, args []any, f func(*sql.Rows) error) (err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,178 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/binseal/binseal/change"
+)
+
+// Kind is what a statement does.
+type Kind uint8
+
+// The kinds of statement that the stream understands. The last three are skipped: see Kind.Skip.
+const (
+	CreateTable Kind = iota + 1
+	AlterTable
+	DropTable
+	RenameTable
+	TruncateTable
+	CreateDatabase
+	AlterDatabase
+	DropDatabase
+	CreateIndex
+	DropIndex
+	Maintenance        // ANALYZE, OPTIMIZE, REPAIR, CHECK, FLUSH, ALTER INSTANCE: no data changes.
+	Accounts           // Users, roles, grants, passwords: each side has its own.
+	DropTemporaryTable // Logged when a session with temporary tables ends; the target never had them.
+)
+
+// kindNames are the words of an operator's log.
+var kindNames = map[Kind]string{
+	CreateTable: "CREATE TABLE", AlterTable: "ALTER TABLE", DropTable: "DROP TABLE", RenameTable: "RENAME TABLE",
+	TruncateTable: "TRUNCATE TABLE", CreateDatabase: "CREATE DATABASE", AlterDatabase: "ALTER DATABASE",
+	DropDatabase: "DROP DATABASE", CreateIndex: "CREATE INDEX", DropIndex: "DROP INDEX",
+	Maintenance: "maintenance", Accounts: "accounts", DropTemporaryTable: "DROP TEMPORARY TABLE",
+}
+
+// String names the kind as SQL does.
+func (k Kind) String() string {
+	if name, ok := kindNames[k]; ok {
+		return name
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// Skip reports that statements of this kind are not run on the target: they concern no replicated data.
+func (k Kind) Skip() bool { return k >= Maintenance }
+
+// Pair is one renaming of a RENAME TABLE.
+type Pair struct{ From, To Name }
+
+// DDL is a classified statement. SQL is run as it was written, in the session that SessionStatements recreates and
+// with the event's default database.
+type DDL struct {
+	Kind      Kind
+	Tables    []Name   // All tables that it changes, creates or copies, old and new names. Not those that foreign keys refer to.
+	Databases []string // Databases that it creates, alters or drops.
+	Rename    []Pair   // For RENAME TABLE, in order; for ALTER TABLE … RENAME, one.
+	// Idempotent: running it a second time gives the same result, so that after a crash it can simply be run again.
+	Idempotent bool
+	// NumbersRows: it adds an AUTO_INCREMENT column to a table, whose values follow the order of the rows in the
+	// clustered index. On a table without a primary key that order may differ between source and target.
+	NumbersRows bool
+	// Unencrypted: it asks for ENCRYPTION='N', which an encrypted target should not grant.
+	Unencrypted bool
+	SQL         string
+}
+
+// ParseDDL classifies a statement of a QUERY event. Two readers look at it, this package's own and the TiDB parser;
+// where both understand it they must agree. What neither can name with certainty is a *change.Fault of ClassPerson
+// (BS-DDL-UNSUPPORTED, BS-DDL-UNPARSABLE, BS-DML-STATEMENT, BS-XA-UNSUPPORTED), which names the kind of statement
+// and never its text: texts may hold values (invariants 6 and 9). The caller adds the position as Where.
+//
+// Names are read in the statement's own sql_mode. Versioned comments count as code whatever their version, up to
+// MySQL 9: a comment between the versions of source and target is code for one of them only, which no one can see
+// from the text.
+func ParseDDL(st *change.Statement) (*DDL, error) {
+	var mode uint64
+	if st.Session.SQLMode != nil {
+		mode = *st.Session.SQLMode
+	}
+	if err := checkClientCharset(st); err != nil {
+		return nil, err
+	}
+	tokens, err := scan(st.SQL, mode)
+	if err != nil || len(tokens) == 0 {
+		return nil, unparsable("a statement")
+	}
+	r := &reader{tokens: tokens, database: st.Database}
+	d := r.statement()
+	if r.fault != nil {
+		return nil, r.fault
+	}
+	d.SQL = st.SQL
+	if !d.Kind.Skip() {
+		if err := crossCheck(d, st, mode); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// checkClientCharset refuses texts that a byte-wise reader could misread: in big5, gbk, sjis, cp932 and gb18030 a
+// character may end in the byte of a backslash or a backtick. Names outside of ASCII are read as UTF-8 only.
+func checkClientCharset(st *change.Statement) error {
+	ascii := strings.IndexFunc(st.SQL, func(r rune) bool { return r >= 0x80 }) < 0
+	if ascii {
+		return nil
+	}
+	switch st.Session.CharsetClient {
+	case 1, 84, 13, 88, 95, 96, 28, 87, 248, 249, 250:
+		return unsupported("a statement with characters outside of ASCII, sent in a multi-byte client character set",
+			"send DDL as utf8mb4 on the source; make this change on the target by hand and skip the transaction")
+	}
+	return nil
+}
+
+// unsupported is a statement that is understood but not replicated.
+func unsupported(what, next string) *change.Fault {
+	return &change.Fault{Code: "BS-DDL-UNSUPPORTED", Class: change.ClassPerson,
+		What: what + " is not replicated", Next: next}
+}
+
+// unparsable is a statement that is not understood: unparsable never means skip.
+func unparsable(kind string) *change.Fault {
+	return &change.Fault{Code: "BS-DDL-UNPARSABLE", Class: change.ClassPerson,
+		What: kind + " is not understood",
+		Next: "look at the statement with mysqlbinlog at this position; run what it should do on the target by hand, then skip the transaction"}
+}
+
+// Filtered says whether the statement is to be run under a filter: run is false when it concerns excluded names
+// only. A statement that names both is a *change.Fault BS-DDL-MIXED-FILTER, since it cannot be run in half.
+func (d *DDL) Filtered(f *Filter) (run bool, err error) {
+	if d.Kind.Skip() {
+		return false, nil
+	}
+	var in, out int
+	for _, t := range d.Tables {
+		if f.Includes(t.Schema, t.Table) {
+			in++
+		} else {
+			out++
+		}
+	}
+	for _, db := range d.Databases {
+		switch {
+		case !f.IncludesSchema(db):
+			out++
+		case d.Kind == DropDatabase && !f.includesAllOf(db):
+			// It would take tables of the target with it that are not this stream's.
+			in, out = in+1, out+1
+		default:
+			in++
+		}
+	}
+	if in > 0 && out > 0 {
+		return false, &change.Fault{Code: "BS-DDL-MIXED-FILTER", Class: change.ClassPerson,
+			What: fmt.Sprintf("a %s names replicated and excluded tables together", d.Kind),
+			Next: "widen or narrow tables.include and tables.exclude so that all of its tables are on one side, or make the change on the target by hand and skip the transaction"}
+	}
+	return in > 0, nil
+}
+
+// Witnessed is a RENAME TABLE with one more pair: a marker table that is renamed in the same atomic statement.
+// After a crash the marker's name tells whether the statement ran, also where it swaps two tables of one definition.
+// It is "" for other kinds. The statement is written anew, since a comment may end the original.
+func (d *DDL) Witnessed(from, to Name) string {
+	if d.Kind != RenameTable {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("RENAME TABLE ")
+	for _, p := range d.Rename {
+		fmt.Fprintf(&b, "%s TO %s, ", p.From.Quoted(), p.To.Quoted())
+	}
+	fmt.Fprintf(&b, "%s TO %s", from.Quoted(), to.Quoted())
+	return b.String()
+}

@@ -1,0 +1,312 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/binseal/binseal/change"
+)
+
+// in gives tables of the default database of these tests.
+func in(tables ...string) []Name {
+	var names []Name
+	for _, t := range tables {
+		names = append(names, Name{"app", t})
+	}
+	return names
+}
+
+func statement(sql string) *change.Statement { return &change.Statement{SQL: sql, Database: "app"} }
+
+func withMode(mode uint64) func(*change.Statement) {
+	return func(st *change.Statement) { st.Session.SQLMode = &mode }
+}
+
+// The texts are as MySQL 9.7 writes them to its binary log, where a session sent or the server made them.
+func TestParseDDL(t *testing.T) {
+	both := Pair{Name{"app", "a"}, Name{"app", "b"}}
+	for sql, want := range map[string]DDL{
+		"create table t(id int primary key, a varchar(20) default (uuid()), b int, unique index `u` (b))": {Kind: CreateTable, Tables: in("t")},
+		"create table if not exists t(id int)": {Kind: CreateTable, Tables: in("t"), Idempotent: true},
+		"create table l like t":                {Kind: CreateTable, Tables: in("l", "t")},
+		"create table l (like shop.t)":         {Kind: CreateTable, Tables: []Name{{"app", "l"}, {"shop", "t"}}},
+		"create table g(a geometry not null srid 4326, v vector(3), spatial index(a))":                                                                               {Kind: CreateTable, Tables: in("g")},
+		"/* lead */ create /* c */ table -- x\n # y\n z(a int)":                                                                                                      {Kind: CreateTable, Tables: in("z")},
+		"CREATE TABLE `gi` (\n  `my_row_id` bigint unsigned NOT NULL AUTO_INCREMENT /*!80023 INVISIBLE */,\n  `a` int DEFAULT NULL,\n  PRIMARY KEY (`my_row_id`)\n)": {Kind: CreateTable, Tables: in("gi")},
+		"CREATE TABLE `e` (\n  `a` int\n) /*!80016 ENCRYPTION='Y' */":                                                                                                {Kind: CreateTable, Tables: in("e")},
+		"CREATE TABLE `e` (a int) ENGINE=InnoDB /*!80016 ENCRYPTION='n' */":                                                                                          {Kind: CreateTable, Tables: in("e"), Unencrypted: true},
+		"create table p(id int primary key) partition by range(id) (partition p0 values less than (10), partition p1 values less than maxvalue)":                     {Kind: CreateTable, Tables: in("p")},
+		"create table w(a int as (1+1) stored, b int generated always as (a) virtual, comment varchar(9) comment 'as select')":                                       {Kind: CreateTable, Tables: in("w")},
+		"create table c(a int, constraint f foreign key (a) references other.p(id) on delete cascade)":                                                               {Kind: CreateTable, Tables: in("c")},
+		"create table mv(j json, unique mvk((cast(j as unsigned array))), unique ek((upper(b)), id)) engine_attribute='{\"a\":1}'":                                   {Kind: CreateTable, Tables: in("mv")},
+		"alter table t add column c int /*!80023 INVISIBLE */, algorithm=instant":                                                                                    {Kind: AlterTable, Tables: in("t")},
+		"alter table a rename to b, add column d json default (json_array())":                                                                                        {Kind: AlterTable, Tables: in("a", "b"), Rename: []Pair{both}},
+		"alter table a add column d int, rename b":                                                                                                                   {Kind: AlterTable, Tables: in("a", "b"), Rename: []Pair{both}},
+		"alter table app.t rename column c to cc, rename index x to y, rename key y to z":                                                                            {Kind: AlterTable, Tables: in("t")},
+		"alter table g alter index a invisible":                                                                                                                      {Kind: AlterTable, Tables: in("g")},
+		"alter table t engine=innodb":                                                                                                                                {Kind: AlterTable, Tables: in("t")},
+		"alter table t encryption='N'":                                                                                                                               {Kind: AlterTable, Tables: in("t"), Unencrypted: true},
+		"alter table t add id int auto_increment primary key, auto_increment=100":                                                                                    {Kind: AlterTable, Tables: in("t"), NumbersRows: true},
+		"alter table t auto_increment=100":                                                                                                                           {Kind: AlterTable, Tables: in("t")},
+		"alter table p drop partition p0":                                                                                                                            {Kind: AlterTable, Tables: in("p")},
+		"alter table p truncate partition p0":                                                                                                                        {Kind: AlterTable, Tables: in("p")},
+		"alter table p analyze partition p1":                                                                                                                         {Kind: Maintenance, Tables: in("p")},
+		"alter table w add constraint fkx foreign key (a) references shop.p(a), add check (a<>'z')":                                                                  {Kind: AlterTable, Tables: in("w")},
+		"DROP TABLE IF EXISTS `l` /* generated by server */":                                                                                                         {Kind: DropTable, Tables: in("l"), Idempotent: true},
+		"DROP TABLE `z`,`w` /* generated by server */":                                                                                                               {Kind: DropTable, Tables: in("z", "w")},
+		"drop tables z, shop.w cascade;":                                                                                                                             {Kind: DropTable, Tables: []Name{{"app", "z"}, {"shop", "w"}}},
+		"DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `tt`":                                                                                                            {Kind: DropTemporaryTable, Idempotent: true},
+		"DROP TEMPORARY TABLE `tt` /* generated by server */":                                                                                                        {Kind: DropTemporaryTable, Idempotent: true},
+		"rename table a to b":                        {Kind: RenameTable, Tables: in("a", "b"), Rename: []Pair{both}},
+		"rename table a to b, shop.`x``y` to app.to": {Kind: RenameTable, Tables: []Name{{"app", "a"}, {"app", "b"}, {"shop", "x`y"}, {"app", "to"}}, Rename: []Pair{both, {Name{"shop", "x`y"}, Name{"app", "to"}}}},
+		"truncate t":           {Kind: TruncateTable, Tables: in("t"), Idempotent: true},
+		"truncate table app.t": {Kind: TruncateTable, Tables: in("t"), Idempotent: true},
+		"create database app2": {Kind: CreateDatabase, Databases: []string{"app2"}},
+		"create schema if not exists app2 default character set utf8mb4 collate utf8mb4_bin default encryption='N'": {Kind: CreateDatabase, Databases: []string{"app2"}, Idempotent: true, Unencrypted: true},
+		"alter database app2 charset latin1":                        {Kind: AlterDatabase, Databases: []string{"app2"}, Idempotent: true},
+		"alter database charset latin1":                             {Kind: AlterDatabase, Databases: []string{"app"}, Idempotent: true},
+		"alter database charset charset latin1":                     {Kind: AlterDatabase, Databases: []string{"charset"}, Idempotent: true},
+		"alter schema app2 read only=0":                             {Kind: AlterDatabase, Databases: []string{"app2"}, Idempotent: true},
+		"drop database app2":                                        {Kind: DropDatabase, Databases: []string{"app2"}},
+		"drop schema if exists app2":                                {Kind: DropDatabase, Databases: []string{"app2"}, Idempotent: true},
+		"create index i1 on t(b)":                                   {Kind: CreateIndex, Tables: in("t")},
+		"create unique index i2 on app.t((b+1))":                    {Kind: CreateIndex, Tables: in("t")},
+		"create index i using btree on t(b desc) algorithm=inplace": {Kind: CreateIndex, Tables: in("t")},
+		"create fulltext index f on t(a) with parser ngram":         {Kind: CreateIndex, Tables: in("t")},
+		"drop index i1 on t":                                        {Kind: DropIndex, Tables: in("t")},
+		"drop index `primary` on shop.t lock=none":                  {Kind: DropIndex, Tables: []Name{{"shop", "t"}}},
+		"analyze table t":                                           {Kind: Maintenance, Idempotent: true},
+		"optimize table t":                                          {Kind: Maintenance, Idempotent: true},
+		"repair table t":                                            {Kind: Maintenance, Idempotent: true},
+		"flush privileges":                                          {Kind: Maintenance, Idempotent: true},
+		"alter instance rotate innodb master key":                   {Kind: Maintenance},
+		"CREATE USER 'u1'@'%' IDENTIFIED WITH 'caching_sha2_password' AS '$A$00A$\x01\x7f'": {Kind: Accounts},
+		"ALTER USER 'u1'@'%' IDENTIFIED WITH 'caching_sha2_password' AS 'x\ny'":             {Kind: Accounts},
+		"GRANT SELECT ON `app`.* TO 'u1'@'%'":                                               {Kind: Accounts},
+		"revoke select on app.* from u1":                                                    {Kind: Accounts},
+		"rename user u1 to u2":                                                              {Kind: Accounts},
+		"create role r1":                                                                    {Kind: Accounts},
+		"set default role r1 to u2":                                                         {Kind: Accounts},
+		"set password for u2='x'":                                                           {Kind: Accounts},
+		"drop user u2":                                                                      {Kind: Accounts},
+	} {
+		t.Run(sql, func(t *testing.T) {
+			got, err := ParseDDL(statement(sql))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want.SQL = sql
+			if diff := cmp.Diff(&want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Invariant 6: what is not understood stops the stream; and no fault carries the statement's text (invariant 9).
+func TestParseDDLRefuses(t *testing.T) {
+	for sql, want := range map[string]struct{ code, what string }{
+		"CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW `v` AS select 'secret' from t": {"BS-DDL-UNSUPPORTED", "CREATE VIEW"},
+		"create or replace view v as select 'secret'":                                                                   {"BS-DDL-UNSUPPORTED", "CREATE VIEW"},
+		"drop view v": {"BS-DDL-UNSUPPORTED", "DROP VIEW"},
+		"CREATE DEFINER=`root`@`localhost` trigger tr before insert on t for each row begin set new.b='secret'; end": {"BS-DDL-UNSUPPORTED", "CREATE TRIGGER"},
+		"CREATE DEFINER=`root`@`localhost` PROCEDURE `pp`()\nbegin select 'secret'; end":                             {"BS-DDL-UNSUPPORTED", "CREATE PROCEDURE"},
+		"CREATE DEFINER=`root`@`localhost` FUNCTION `ff`() RETURNS int return 'secret'":                              {"BS-DDL-UNSUPPORTED", "CREATE FUNCTION"},
+		"CREATE DEFINER=`root`@`localhost` event ev on schedule every 1 day do select 'secret'":                      {"BS-DDL-UNSUPPORTED", "CREATE EVENT"},
+		"drop trigger tr": {"BS-DDL-UNSUPPORTED", "DROP TRIGGER"},
+		"create temporary table tt(a int default 'secret')":                       {"BS-DDL-UNSUPPORTED", "CREATE TEMPORARY TABLE"},
+		"create tablespace ts add datafile 'secret.ibd' engine=innodb":            {"BS-DDL-UNSUPPORTED", "CREATE TABLESPACE"},
+		"create resource group rg type=user":                                      {"BS-DDL-UNSUPPORTED", "RESOURCE GROUP"},
+		"CREATE TABLE `s` (\n  `x` int NOT NULL DEFAULT '0'\n) START TRANSACTION": {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s as select 'secret' x":                                     {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s select 'secret' x":                                        {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s (select 'secret' x)":                                      {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s ((select 'secret' x))":                                    {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s (a int) engine=innodb ignore table t":                     {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table s (a int) with x as (select 1) select * from x":             {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
+		"create table m (a int) engine=merge union=(a,b)":                         {"BS-DDL-UNSUPPORTED", "UNION"},
+		"alter table p exchange partition p0 with table p2":                       {"BS-DDL-UNSUPPORTED", "EXCHANGE PARTITION"},
+		"alter table p discard tablespace":                                        {"BS-DDL-UNSUPPORTED", "TABLESPACE"},
+		"alter table p add column a int, import tablespace":                       {"BS-DDL-UNSUPPORTED", "TABLESPACE"},
+		"insert into t values('secret')":                                          {"BS-DML-STATEMENT", "INSERT"},
+		"update t set a='secret'":                                                 {"BS-DML-STATEMENT", "UPDATE"},
+		"LOAD DATA INFILE 'secret' INTO TABLE t":                                  {"BS-DML-STATEMENT", "LOAD"},
+		"XA START 'secret'":                                                       {"BS-XA-UNSUPPORTED", "XA"},
+		"SET GLOBAL x='secret'":                                                   {"BS-DDL-UNSUPPORTED", "SET"},
+		"create table t(a varchar(9) default 'secret":                             {"BS-DDL-UNPARSABLE", "a statement"},
+		"create table t(a int /* secret":                                          {"BS-DDL-UNPARSABLE", "a statement"},
+		"create table t(a int))":                                                  {"BS-DDL-UNPARSABLE", "a statement"},
+		"secret":                                                                  {"BS-DDL-UNPARSABLE", "a statement"},
+		"":                                                                        {"BS-DDL-UNPARSABLE", "a statement"},
+		"-- secret":                                                               {"BS-DDL-UNPARSABLE", "a statement"},
+		"drop table a; drop table b":                                              {"BS-DDL-UNPARSABLE", "a DROP TABLE"},
+		"rename table a b":                                                        {"BS-DDL-UNPARSABLE", "a RENAME TABLE"},
+		"truncate table a, b":                                                     {"BS-DDL-UNPARSABLE", "a TRUNCATE TABLE"},
+		"drop table 1":                                                            {"BS-DDL-UNPARSABLE", "a DROP TABLE"},
+		"create sequence secret":                                                  {"BS-DDL-UNPARSABLE", "a CREATE"},
+		"drop table \xff":                                                         {"BS-DDL-UNPARSABLE", "a DROP TABLE"},
+	} {
+		t.Run(sql, func(t *testing.T) {
+			d, err := ParseDDL(statement(sql))
+			f := change.FaultOf(err)
+			if f == nil {
+				t.Fatalf("got %+v, %v", d, err)
+			}
+			if f.Code != want.code || !strings.Contains(f.What, want.what) || f.Class != change.ClassPerson || f.Next == "" {
+				t.Errorf("got %+v, want %s naming %s", f, want.code, want.what)
+			}
+			if strings.Contains(f.Error()+f.Next, "secret") {
+				t.Errorf("the fault carries the statement: %v", f)
+			}
+		})
+	}
+}
+
+func TestParseDDLFollowsTheSession(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		sql   string
+		apply func(*change.Statement)
+		want  []Name // Nil: refused.
+	}{
+		"ANSI_QUOTES makes double quotes names":         {`drop table "q""x", "b"`, withMode(modeANSIQuotes), in(`q"x`, "b")},
+		"without it they are strings, and no names":     {`drop table "q"`, withMode(0), nil},
+		"NO_BACKSLASH_ESCAPES ends a string early":      {`create table w(a varchar(9) default '\')`, withMode(modeNoBackslashEscapes), in("w")},
+		"without it the same text does not end":         {`create table w(a varchar(9) default '\')`, withMode(0), nil},
+		"a string that looks like the end of it":        {`create table w(a varchar(99) default '\') like z -- ')`, withMode(0), in("w")},
+		"no default database, a full name":              {"drop table x.y", func(st *change.Statement) { st.Database = "" }, []Name{{"x", "y"}}},
+		"no default database, a short name":             {"drop table y", func(st *change.Statement) { st.Database = "" }, nil},
+		"gbk with ASCII only":                           {"drop table y", func(st *change.Statement) { st.Session.CharsetClient = 28 }, in("y")},
+		"gbk whose second byte is a backslash":          {"create table y(a char(3) default '\x94\x5c')", func(st *change.Statement) { st.Session.CharsetClient = 28 }, nil},
+		"latin1 in a comment does no harm":              {"create table y(a int comment '\xe9')", func(st *change.Statement) { st.Session.CharsetClient = 8 }, in("y")},
+		"latin1 in a name is not the name in the log":   {"drop table \xe9", func(st *change.Statement) { st.Session.CharsetClient = 8 }, nil},
+		"a comment for MariaDB is a comment":            {"create table y(a int) /*!100301 like x */ /*M! like z */", withMode(0), in("y")},
+		"a comment with a six-digit version is code":    {"create table y(a int) /*!080016 comment='x' */", withMode(0), in("y")},
+		"a versioned comment may hide the table's name": {"alter table /*!50100 y */ add /* x */ z int", withMode(0), in("y")},
+		"names outside of ASCII":                        {"drop table `é``漢`, 漢字", withMode(0), in("é`漢", "漢字")},
+		"keywords behind a dot are names":               {"drop table app.table", withMode(0), in("table")},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			st := statement(test.sql)
+			test.apply(st)
+			d, err := ParseDDL(st)
+			if test.want == nil {
+				if !change.Halts(err) {
+					t.Fatalf("not refused: %+v, %v", d, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, d.Tables); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The TiDB parser must understand the common statements: else the two readers never check each other.
+func TestCrossCheckSeesBothReaders(t *testing.T) {
+	for _, sql := range []string{
+		"create table t(id int primary key)", "create table l like t", "alter table a add b int, rename to c",
+		"drop table if exists a, b.c", "rename table a to b, c to d", "truncate t", "create unique index i on t(a)",
+		"drop index i on t", "create database d", "alter database d charset latin1", "drop database d",
+	} {
+		d, err := ParseDDL(statement(sql))
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		if parseTiDB(sql, 0) == nil {
+			t.Errorf("%s: the TiDB parser rejects it", sql)
+		}
+		for _, wrong := range []DDL{
+			{Kind: AlterTable, Tables: in("other"), Databases: d.Databases},
+			{Kind: d.Kind, Tables: in("other"), Databases: d.Databases},
+			{Kind: d.Kind, Tables: d.Tables, Databases: []string{"other"}},
+		} {
+			if err := crossCheck(&wrong, statement(sql), 0); change.FaultOf(err) == nil {
+				t.Errorf("%s: a reading as %s of %v %v passes", sql, wrong.Kind, wrong.Tables, wrong.Databases)
+			}
+		}
+	}
+}
+
+func TestFiltered(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		sql              string
+		include, exclude string
+		run              bool
+		code             string
+	}{
+		"an included table":                         {"drop table a", "app.*", "", true, ""},
+		"an excluded table":                         {"drop table a", "", "app.a", false, ""},
+		"both in one statement":                     {"drop table a, b", "", "app.a", false, "BS-DDL-MIXED-FILTER"},
+		"a rename out of the filter":                {"rename table a to tmp_a", "", "app.tmp_*", false, "BS-DDL-MIXED-FILTER"},
+		"a copy of an excluded definition":          {"create table a like mysql.user", "", "", false, "BS-DDL-MIXED-FILTER"},
+		"a system schema":                           {"truncate mysql.slow_log", "", "", false, ""},
+		"create of a database that could match":     {"create database shop", "shop.x*", "", true, ""},
+		"create of one that cannot":                 {"create database shop", "app.*", "", false, ""},
+		"drop of a wholly replicated database":      {"drop database shop", "shop.*", "", true, ""},
+		"drop of one that has excluded tables too":  {"drop database shop", "", "shop.tmp", false, "BS-DDL-MIXED-FILTER"},
+		"drop of an excluded one":                   {"drop database shop", "", "shop", false, ""},
+		"accounts are skipped":                      {"drop user x", "", "", false, ""},
+		"maintenance is skipped":                    {"analyze table a", "", "", false, ""},
+		"a temporary table's end is skipped":        {"drop temporary table a", "", "", false, ""},
+		"maintenance of a partition is skipped too": {"alter table a check partition p", "", "", false, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			d, err := ParseDDL(statement(test.sql))
+			if err != nil {
+				t.Fatal(err)
+			}
+			run, err := d.Filtered(mustFilter(t, test.include, test.exclude))
+			var code string
+			if f := change.FaultOf(err); f != nil {
+				code = f.Code
+			}
+			if run != test.run || code != test.code {
+				t.Errorf("got run=%v, %v", run, err)
+			}
+		})
+	}
+}
+
+func TestWitnessed(t *testing.T) {
+	d, err := ParseDDL(statement("rename table a to x, b to a, x to b -- swap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := d.Witnessed(Name{"binseal", "w_1"}, Name{"binseal", "w_1`moved"})
+	want := "RENAME TABLE `app`.`a` TO `app`.`x`, `app`.`b` TO `app`.`a`, `app`.`x` TO `app`.`b`, `binseal`.`w_1` TO `binseal`.`w_1``moved`"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := (&DDL{Kind: AlterTable}).Witnessed(Name{}, Name{}); got != "" {
+		t.Errorf("another kind has no witness: %s", got)
+	}
+}
+
+// FuzzParseDDL: whatever the text, ParseDDL ends, does not panic, and gives a kind or a fault that needs a person.
+func FuzzParseDDL(f *testing.F) {
+	f.Add("create table t(a int) /*!80016 encryption='Y' */", uint64(0))
+	f.Add(`alter table "a" rename to b -- x`, uint64(modeANSIQuotes))
+	f.Add("drop /*!40005 temporary */ table if exists `a``b`", uint64(modeNoBackslashEscapes))
+	f.Add("create table s (((select", uint64(0))
+	f.Fuzz(func(t *testing.T, sql string, mode uint64) {
+		st := statement(sql)
+		st.Session.SQLMode = &mode
+		d, err := ParseDDL(st)
+		switch {
+		case err != nil:
+			if !change.Halts(err) {
+				t.Fatalf("not a fault: %v", err)
+			}
+		case d.Kind == 0:
+			t.Fatal("no kind")
+		case !d.Kind.Skip() && len(d.Tables)+len(d.Databases) == 0:
+			t.Fatalf("%s without a name", d.Kind)
+		}
+	})
+}

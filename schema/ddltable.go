@@ -1,0 +1,190 @@
+package schema
+
+import "strings"
+
+// notByHand is the next step after a statement whose data comes from elsewhere.
+const notByHand = "bring the table on the target to the source's state by hand, then skip the transaction"
+
+// create reads CREATE.
+func (r *reader) create() *DDL {
+	switch {
+	case r.accept("TABLE"):
+		return r.createTable()
+	case r.accept("DATABASE", "SCHEMA"):
+		d := &DDL{Kind: CreateDatabase, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
+		d.Databases = []string{r.name("CREATE DATABASE")}
+		d.Unencrypted = r.asksForPlain()
+		return d
+	case r.accept("INDEX"), r.acceptAll("UNIQUE", "INDEX"), r.acceptAll("FULLTEXT", "INDEX"), r.acceptAll("SPATIAL", "INDEX"):
+		return r.createIndex()
+	case r.accept("USER", "ROLE"):
+		return &DDL{Kind: Accounts}
+	}
+	return r.refuseObject("CREATE")
+}
+
+// createIndex reads CREATE INDEX name [USING type] ON table (…).
+func (r *reader) createIndex() *DDL {
+	r.name("CREATE INDEX")
+	if r.accept("USING", "TYPE") {
+		r.name("CREATE INDEX")
+	}
+	if !r.accept("ON") {
+		return r.fail(unparsable("a CREATE INDEX"))
+	}
+	d := &DDL{Kind: CreateIndex, Tables: []Name{r.table("CREATE INDEX")}}
+	if !r.peek().isPunct('(') {
+		return r.fail(unparsable("a CREATE INDEX"))
+	}
+	return d
+}
+
+// createTable reads CREATE TABLE: by definition, or LIKE another table. CREATE TABLE … SELECT is refused in each of
+// its forms; row-based sources log it as a definition that ends in START TRANSACTION, inside a transaction.
+func (r *reader) createTable() *DDL {
+	d := &DDL{Kind: CreateTable, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
+	d.Tables = []Name{r.table("CREATE TABLE")}
+	if r.accept("LIKE") || r.peek().isPunct('(') && r.pos+1 < len(r.tokens) && r.tokens[r.pos+1].is("LIKE") {
+		if r.acceptPunct('(') {
+			r.pos++
+		}
+		d.Tables = append(d.Tables, r.table("CREATE TABLE"))
+		r.acceptPunct(')')
+		return r.end(d)
+	}
+	group := false // Behind an opening parenthesis at depth 0.
+	for i, t := range r.tokens[r.pos:] {
+		query := t.is("SELECT", "WITH", "TABLE", "VALUES") && (t.depth == 0 && !r.option(i) || group)
+		if query || t.depth == 0 && (t.is("AS", "IGNORE", "REPLACE") || t.is("START") && r.tokens[len(r.tokens)-1].is("TRANSACTION")) {
+			return r.fail(unsupported("CREATE TABLE … SELECT", notByHand))
+		}
+		if t.depth == 0 && t.is("UNION") {
+			return r.refuse("CREATE TABLE with UNION")
+		}
+		group = t.isPunct('(') && (t.depth == 0 || group)
+	}
+	d.Unencrypted = r.asksForPlain()
+	return d
+}
+
+// option reports that the token at offset i is the value of an option and not a keyword of the grammar: it comes
+// behind an equals sign.
+func (r *reader) option(i int) bool {
+	at := r.pos + i - 1
+	return at >= 0 && r.tokens[at].isPunct('=')
+}
+
+// asksForPlain looks for ENCRYPTION [=] 'N' outside of parentheses.
+func (r *reader) asksForPlain() bool {
+	rest := r.tokens[min(r.pos, len(r.tokens)):]
+	for i, t := range rest {
+		if !t.is("ENCRYPTION") || t.depth != 0 {
+			continue
+		}
+		i++
+		if i < len(rest) && rest[i].isPunct('=') {
+			i++
+		}
+		if i < len(rest) && rest[i].kind == text && strings.EqualFold(rest[i].text, "N") {
+			return true
+		}
+	}
+	return false
+}
+
+// alter reads ALTER.
+func (r *reader) alter() *DDL {
+	switch {
+	case r.accept("TABLE"):
+		return r.alterTable()
+	case r.accept("DATABASE", "SCHEMA"):
+		return r.alterDatabase()
+	case r.accept("USER", "ROLE"):
+		return &DDL{Kind: Accounts}
+	case r.accept("INSTANCE"):
+		// Rotation of keys and the like: each server has its own.
+		return &DDL{Kind: Maintenance}
+	}
+	return r.refuseObject("ALTER")
+}
+
+// alterDatabase reads ALTER DATABASE [name] option…; without a name it means the default database.
+func (r *reader) alterDatabase() *DDL {
+	d := &DDL{Kind: AlterDatabase, Idempotent: true, Databases: []string{r.database}}
+	// A bare option word here is an option: the four are no reserved words, but a name before an option is always
+	// followed by one, and an option by =, a value or SET.
+	if !r.databaseOption() {
+		d.Databases = []string{r.name("ALTER DATABASE")}
+	}
+	if d.Databases[0] == "" {
+		return r.fail(unparsable("an ALTER DATABASE without a default database"))
+	}
+	d.Unencrypted = r.asksForPlain()
+	return d
+}
+
+// databaseOption reports that the next tokens are an option of ALTER DATABASE and not a name.
+func (r *reader) databaseOption() bool {
+	if r.peek().is("DEFAULT", "CHARACTER", "COLLATE", "READ") {
+		return true // Reserved words.
+	}
+	named := r.pos+1 < len(r.tokens) && r.tokens[r.pos+1].is("DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "ENCRYPTION", "READ")
+	return r.peek().is("CHARSET", "ENCRYPTION") && !named
+}
+
+// alterTable reads ALTER TABLE: the table, and of its comma-separated actions those that name another table or move
+// data that the stream does not carry.
+func (r *reader) alterTable() *DDL {
+	d := &DDL{Kind: AlterTable, Tables: []Name{r.table("ALTER TABLE")}}
+	d.Unencrypted = r.asksForPlain()
+	for r.fault == nil {
+		r.action(d)
+		for r.pos < len(r.tokens) && !(r.peek().isPunct(',') && r.peek().depth == 0) {
+			r.pos++
+		}
+		if !r.acceptPunct(',') {
+			break
+		}
+	}
+	return d
+}
+
+// action reads the head of one action of an ALTER TABLE.
+func (r *reader) action(d *DDL) {
+	switch {
+	case r.accept("RENAME"):
+		if r.accept("COLUMN", "INDEX", "KEY") {
+			return
+		}
+		if !r.accept("TO", "AS") {
+			r.acceptPunct('=')
+		}
+		to := r.table("ALTER TABLE")
+		d.Rename = append(d.Rename, Pair{d.Tables[0], to})
+		d.Tables = append(d.Tables, to)
+	case r.accept("EXCHANGE"):
+		r.fail(unsupported("ALTER TABLE … EXCHANGE PARTITION", notByHand))
+	case r.accept("DISCARD", "IMPORT"):
+		r.fail(unsupported("ALTER TABLE … TABLESPACE", notByHand))
+	case r.accept("UNION"):
+		r.refuse("ALTER TABLE with UNION")
+	case r.accept("SECONDARY_LOAD", "SECONDARY_UNLOAD"), r.acceptAll("ANALYZE", "PARTITION"), r.acceptAll("CHECK", "PARTITION"),
+		r.acceptAll("OPTIMIZE", "PARTITION"), r.acceptAll("REPAIR", "PARTITION"):
+		d.Kind = Maintenance
+	case r.peek().is("ADD", "MODIFY", "CHANGE"):
+		d.NumbersRows = d.NumbersRows || r.actionHas("AUTO_INCREMENT")
+	}
+}
+
+// actionHas reports whether the action at the cursor has the keyword.
+func (r *reader) actionHas(keyword string) bool {
+	for _, t := range r.tokens[r.pos:] {
+		if t.isPunct(',') && t.depth == 0 {
+			return false
+		}
+		if t.is(keyword) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,327 @@
+package stream
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/binseal/binseal/change"
+)
+
+// freshFor is how long a look at the source's end counts (facts/reliability.md §6.3: S sampled ≤ 3 s ago).
+const freshFor = 3 * time.Second
+
+// waiting is a received transaction that is not yet committed on the target.
+type waiting struct {
+	seq    uint64
+	commit time.Time // On the source's clock.
+}
+
+// lagClock knows how far the target is behind the source. Everything is measured on the source's clock; the
+// daemon's own is used only for differences, so it may be wrong by hours. Safe for concurrent use.
+type lagClock struct {
+	now func() time.Time // With a monotonic reading.
+
+	mu sync.Mutex // Guards everything below.
+
+	// The source's end, as last asked.
+	sampled  bool
+	askedAt  time.Time // Local clock.
+	sourceAt time.Time // Source's clock just before its end was asked.
+	end      change.Position
+	endGTIDs change.GTIDSet
+	sizes    map[string]uint64 // Of the source's log files.
+	offsets  []clockOffset     // The last nine.
+	// offset from the record, until the first sample of this process.
+	recorded time.Duration
+
+	// What was received and not yet committed, oldest first, thinned: see received.
+	queue    []waiting
+	seq      uint64
+	basis    change.LagBasis
+	applied  change.Checkpoint
+	gtids    change.GTIDSet // Parsed from applied.
+	caughtUp time.Time      // Source's clock; zero when never known.
+
+	rates rates
+}
+
+type clockOffset struct{ offset, roundTrip time.Duration }
+
+// thin is how close in time two received transactions may be to share an entry of the queue: the entry's time is
+// the older one's, so lag is never understated (invariant 8).
+const thin = time.Millisecond
+
+// restart forgets what was in flight: a run begins at the checkpoint.
+func (l *lagClock) restart(cp change.Checkpoint) error {
+	gtids, err := change.ParseGTIDSet(cp.GTIDs)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue, l.applied, l.gtids = nil, cp, gtids
+	if cp.CaughtUpAt.After(l.caughtUp) {
+		l.caughtUp, l.recorded = cp.CaughtUpAt, cp.ClockOffset
+	}
+	return nil
+}
+
+// received notes a whole transaction, or the first part of one, and gives its place in the order.
+func (l *lagClock) received(t *change.Txn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seq++
+	l.basis = t.Basis
+	if n := len(l.queue); n > 0 && t.CommitTime.Sub(l.queue[n-1].commit).Abs() < thin {
+		l.queue[n-1].seq = l.seq
+		return
+	}
+	l.queue = append(l.queue, waiting{seq: l.seq, commit: t.CommitTime})
+}
+
+// sequence is the number of transactions received, to be handed to committed.
+func (l *lagClock) sequence() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq
+}
+
+// committed notes that the first n received transactions are on the target, up to cp.
+func (l *lagClock) committed(n uint64, cp change.Checkpoint, logBytes uint64) {
+	gtids, err := change.ParseGTIDSet(cp.GTIDs)
+	if err != nil {
+		return // Rendered by us a moment ago.
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(l.queue, n, func(w waiting, n uint64) int {
+		if w.seq <= n {
+			return -1
+		}
+		return 1
+	})
+	l.queue = slices.Delete(l.queue, 0, i)
+	l.applied, l.gtids = cp, gtids
+	l.rates.applied += logBytes
+	l.know()
+}
+
+// know moves caughtUp forward when the checkpoint covers the end last seen.
+func (l *lagClock) know() {
+	if l.sampled && l.covered() && l.sourceAt.After(l.caughtUp) {
+		l.caughtUp = l.sourceAt
+	}
+}
+
+// covered reports whether the checkpoint covers the source's end as last seen.
+func (l *lagClock) covered() bool {
+	if l.applied.ByGTID {
+		return l.gtids.Contains(l.endGTIDs)
+	}
+	return l.applied.Pos.Compare(l.end) >= 0
+}
+
+// sample is one look at the source's end.
+type sample struct {
+	end       change.Position
+	gtids     change.GTIDSet
+	source    time.Time // Source's clock just before.
+	local     time.Time // Local clock at the same moment.
+	roundTrip time.Duration
+}
+
+func (l *lagClock) look(s sample) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rates.tick(s.local, l.end, s.end, !l.covered())
+	l.sampled, l.askedAt, l.sourceAt = true, l.now(), s.source
+	l.end, l.endGTIDs = s.end, s.gtids
+	l.offsets = append(l.offsets, clockOffset{offset: s.source.Sub(s.local), roundTrip: s.roundTrip})
+	if len(l.offsets) > 9 {
+		l.offsets = l.offsets[1:]
+	}
+	l.know()
+}
+
+func (l *lagClock) logSizes(sizes map[string]uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sizes = sizes
+}
+
+// needSizes reports whether the distance spans files whose sizes are not known.
+func (l *lagClock) needSizes() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.applied.Pos.File == l.end.File || l.applied.Pos.IsZero() {
+		return false
+	}
+	_, ok := l.sizes[l.applied.Pos.File]
+	return !ok || len(l.sizes) == 0
+}
+
+// offset is the source's clock minus ours: the median of the last looks, or the record's.
+func (l *lagClock) offset() time.Duration {
+	if len(l.offsets) == 0 {
+		return l.recorded
+	}
+	all := make([]time.Duration, len(l.offsets))
+	for i, o := range l.offsets {
+		all[i] = o.offset
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// seen is what goes into the record.
+func (l *lagClock) seen() (caughtUpAt time.Time, clockOffset time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.caughtUp, l.offset()
+}
+
+// read is what the reader has received.
+type read struct {
+	pos   change.Position
+	gtids string
+}
+
+// report derives the figures of /lag.
+func (l *lagClock) report(name string, state State, r read) Lag {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	offset := l.offset()
+	lag := Lag{Stream: name, State: state, Basis: l.basis, ServerUUID: l.applied.Source.ServerUUID, ObservedAt: now.UTC(),
+		Read:    Mark{File: r.pos.File, Pos: r.pos.Pos, GTID: r.gtids},
+		Applied: Mark{File: l.applied.Pos.File, Pos: l.applied.Pos.Pos, GTID: l.applied.GTIDs}}
+	if lag.Basis == "" {
+		lag.Basis = change.BasisImmediateCommit
+	}
+	lag.Stale = true
+	if l.sampled {
+		age := now.Sub(l.askedAt)
+		lag.Stale = age > freshFor
+		lag.SourceSampleAgeSeconds = seconds(age)
+		ms := float64(offset.Microseconds()) / 1000
+		lag.ClockOffsetMS = &ms
+		lag.SourceEnd = Mark{File: l.end.File, Pos: l.end.Pos, GTID: l.endGTIDs.String()}
+		lag.Behind = l.behind()
+	}
+	known := l.sampled && !l.applied.Pos.IsZero()
+	if known && !lag.Stale && l.covered() {
+		lag.LagSeconds = seconds(0)
+		lag.CaughtUp = state == StateStreaming
+	} else {
+		lag.LagSeconds = l.since(now.Add(offset), lag.Stale)
+	}
+	l.estimate(&lag, known)
+	return lag
+}
+
+// since is the age of the oldest transaction that is not on the target. Where it has not been received yet, it is
+// younger than the moment at which we last knew that we had caught up, and than the last applied transaction: the
+// later of the two bounds its age from above. Nil when nothing was ever known.
+func (l *lagClock) since(sourceNow time.Time, stale bool) *float64 {
+	var oldest time.Time
+	switch {
+	case len(l.queue) > 0 && !stale:
+		oldest = l.queue[0].commit
+	case len(l.queue) > 0 && (l.caughtUp.IsZero() || l.queue[0].commit.Before(l.caughtUp)):
+		oldest = l.queue[0].commit
+	case !l.caughtUp.IsZero():
+		oldest = l.caughtUp
+		if !stale && l.applied.CommitTime.After(oldest) {
+			oldest = l.applied.CommitTime
+		}
+	case !l.applied.CommitTime.IsZero():
+		oldest = l.applied.CommitTime
+	default:
+		return nil
+	}
+	return seconds(max(sourceNow.Sub(oldest), 0))
+}
+
+// behind is the distance to the source's end.
+func (l *lagClock) behind() Behind {
+	b := Behind{Exact: l.applied.ByGTID}
+	if l.applied.ByGTID {
+		b.Transactions = l.endGTIDs.CountMissing(l.gtids)
+		if b.Transactions == 0 {
+			return b
+		}
+	} else if l.covered() {
+		return b
+	} else {
+		b.Transactions = int64(len(l.queue))
+	}
+	b.Bytes = l.distance()
+	return b
+}
+
+// distance is the length of the source's log from the checkpoint to its end, over all files between. A file whose
+// size is not known yet counts as the largest known one.
+func (l *lagClock) distance() uint64 {
+	from, to := l.applied.Pos, l.end
+	if from.Compare(to) >= 0 {
+		return 0
+	}
+	if from.File == to.File {
+		return to.Pos - from.Pos
+	}
+	largest := max(from.Pos, to.Pos)
+	for _, size := range l.sizes {
+		largest = max(largest, size)
+	}
+	first, ok := l.sizes[from.File]
+	if !ok {
+		first = largest
+	}
+	sum := to.Pos + first - min(first, from.Pos)
+	between := int64(change.FileNumber(to.File)) - int64(change.FileNumber(from.File)) - 1
+	for name, size := range l.sizes {
+		p := change.Position{File: name}
+		if name != from.File && name != to.File && p.Compare(from) > 0 && p.Compare(to) < 0 {
+			sum += size
+			between--
+		}
+	}
+	return sum + uint64(max(between, 0))*largest
+}
+
+// estimate fills in the drain time and the ETA.
+func (l *lagClock) estimate(lag *Lag, known bool) {
+	if !known {
+		lag.ETAState = ETAUnstable
+		return
+	}
+	if lag.Behind.Bytes == 0 && lag.LagSeconds != nil && *lag.LagSeconds == 0 {
+		lag.DrainSeconds, lag.ETASeconds, lag.ETAState = seconds(0), seconds(0), ETACaughtUp
+		return
+	}
+	apply, produce := l.rates.apply.mean, l.rates.produce.mean
+	if apply <= 0 {
+		lag.ETAState = ETAUnstable
+		return
+	}
+	bytes := float64(lag.Behind.Bytes)
+	drain := bytes / apply
+	lag.DrainSeconds = &drain
+	if apply <= 1.02*produce {
+		lag.ETAState = ETANever
+		return
+	}
+	eta := bytes / (apply - produce)
+	lag.ETASeconds = &eta
+	lag.ETAState = ETAOK
+	if l.rates.apply.unstable() {
+		lag.ETAState = ETAUnstable
+	}
+}
+
+func seconds(d time.Duration) *float64 {
+	s := math.Round(d.Seconds()*1e6) / 1e6
+	return &s
+}

@@ -1,0 +1,103 @@
+package stream
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binseal/binseal/applier"
+)
+
+// metrics of a stream. There are no labels by table: names can be personal data, and there may be thousands.
+type metrics struct {
+	transactions, changes, rows, ddl, statements, reconnects prometheus.Counter
+	epochs                                                   *prometheus.CounterVec
+	epochRows, execute, commit                               prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, s *Stream) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "binseal", Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "binseal", Name: name, Help: help, Buckets: buckets})
+		reg.MustRegister(h)
+		return h
+	}
+	m := &metrics{
+		transactions: counter("applied_transactions_total", "Source transactions committed on the target."),
+		changes:      counter("applied_row_changes_total", "Row changes of those transactions, before merging."),
+		rows:         counter("applied_rows_total", "Rows written to the target, after merging."),
+		ddl:          counter("applied_ddl_total", "DDL statements passed."),
+		statements:   counter("target_statements_total", "Statements sent to the target."),
+		reconnects:   counter("reconnects_total", "Runs that ended and were started again from the record."),
+		epochs: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "binseal", Name: "epochs_total",
+			Help: "Epochs committed, by the way they were committed."}, []string{"mode"}),
+		epochRows: histogram("epoch_rows", "Rows written by an epoch.", prometheus.ExponentialBuckets(1, 4, 10)),
+		execute:   histogram("execute_seconds", "Time from an epoch's first statement to its last answer.", prometheus.ExponentialBuckets(0.001, 2.5, 12)),
+		commit:    histogram("commit_seconds", "Time of a COMMIT on the target.", prometheus.ExponentialBuckets(0.0005, 2.5, 12)),
+	}
+	reg.MustRegister(m.epochs)
+	registerGauges(reg, s)
+	return m
+}
+
+// registerGauges derives the gauges from the same figures as /lag, when they are asked for.
+func registerGauges(reg prometheus.Registerer, s *Stream) {
+	gauge := func(name, help string, labels prometheus.Labels, f func() float64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "binseal", Name: name, Help: help, ConstLabels: labels}, f))
+	}
+	optional := func(v *float64) float64 {
+		if v == nil {
+			return -1
+		}
+		return *v
+	}
+	gauge("lag_seconds", "Age of the oldest transaction not on the target, on the source's clock; -1 when nothing was ever known.", nil,
+		func() float64 { return optional(s.Lag().LagSeconds) })
+	gauge("lag_stale", "1 when the source could not be asked within the last three seconds.", nil, func() float64 { return boolean(s.Lag().Stale) })
+	gauge("behind_bytes", "Bytes of the source's log that are not on the target.", nil, func() float64 { return float64(s.Lag().Behind.Bytes) })
+	gauge("behind_transactions", "Transactions of the source that are not on the target.", nil, func() float64 { return float64(s.Lag().Behind.Transactions) })
+	gauge("source_sample_age_seconds", "Time since the source's end was asked; -1 before the first time.", nil,
+		func() float64 { return optional(s.Lag().SourceSampleAgeSeconds) })
+	for _, st := range []State{StateStarting, StateCopying, StateStreaming, StatePaused, StateReconnecting, StateHalted, StateDraining, StateStopped} {
+		gauge("state", "1 for the state that the stream is in.", prometheus.Labels{"state": string(st)}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return boolean(s.state == st)
+		})
+	}
+	for _, leg := range []string{"source", "target"} {
+		gauge("tls_certificate_not_after_seconds", "Expiry of the peer's certificate, Unix time; 0 before the first handshake.", prometheus.Labels{"side": leg}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			e, ok := s.evidence[leg]
+			if !ok {
+				return 0
+			}
+			return float64(e.NotAfter.Unix())
+		})
+	}
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (m *metrics) committed(p applier.Progress) {
+	m.transactions.Add(float64(p.Transactions))
+	m.changes.Add(float64(p.Changes))
+	m.rows.Add(float64(p.Rows))
+	m.epochRows.Observe(float64(p.Rows))
+	mode := "strict"
+	if p.Split {
+		mode = "split"
+	}
+	m.epochs.WithLabelValues(mode).Inc()
+	if p.DDL {
+		m.ddl.Inc()
+	}
+}

@@ -1,0 +1,209 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/binseal/binseal/applier"
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/checkpoint"
+	"github.com/binseal/binseal/mysqlconn"
+	"github.com/binseal/binseal/replicator"
+)
+
+// metaWaitTimeout is long: the session for definitions holds no row locks.
+const metaWaitTimeout = 8 * time.Hour
+
+// metaLockWait bounds its waits for metadata locks and for the claim.
+const metaLockWait = 10 * time.Second
+
+// runOnce claims the stream and streams from the record until something ends it. Crash-only: whatever fails, the
+// next run begins here, and this is the only way in which a stream recovers.
+func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
+	s.mu.Lock()
+	s.totals.Runs++
+	s.mu.Unlock()
+	meta, err := s.o.Target.Open(ctx, mysqlconn.SessionOptions{Metadata: true, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = meta.Close() }()
+	claim, st, err := checkpoint.Take(ctx, meta, checkpoint.Options{Stream: s.o.Name, Sessions: s.o.Sessions, Hash: s.o.ConfigHash, Logger: s.o.Logger}, &s.owners)
+	if err != nil {
+		return err
+	}
+	var first change.Checkpoint
+	if st.Fresh {
+		if first, err = s.firstCheckpoint(ctx); err != nil {
+			return err
+		}
+		st.Checkpoint = first
+	}
+	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
+	app, err := applier.Open(ctx, applier.Config{Target: s.o.Target, Filter: s.o.Filter, Mode: s.o.Mode, Sessions: s.o.Sessions,
+		Careful: careful, Seen: s.lag.seen, Beat: s.beat, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	if st.Fresh {
+		if err := app.Record(ctx, first); err != nil {
+			return err
+		}
+	}
+	from := app.Checkpoint()
+	if err := s.lag.restart(from); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	s.mu.Lock()
+	s.owner, s.cp = claim.Owner[:8], from
+	s.mu.Unlock()
+	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
+	return s.join(ctx, app, from)
+}
+
+// firstCheckpoint is where a stream begins that has never run.
+func (s *Stream) firstCheckpoint(ctx context.Context) (change.Checkpoint, error) {
+	src, err := s.o.Source.Open(ctx, mysqlconn.SessionOptions{})
+	if err != nil {
+		return change.Checkpoint{}, err
+	}
+	defer func() { _ = src.Close() }()
+	info, err := replicator.Identify(ctx, src)
+	if err != nil {
+		return change.Checkpoint{}, err
+	}
+	cp := change.Checkpoint{Source: info.Source, ByGTID: info.ByGTID(), Pos: info.End, GTIDs: info.Executed.String()}
+	switch {
+	case s.o.Start.GTID != "":
+		if !info.ByGTID() {
+			return cp, &change.Fault{Code: "BS-START", Class: change.ClassConfig, Where: "start.gtid",
+				What: "the source does not use GTIDs (gtid_mode=" + info.GTIDMode + ")", Next: "give start.file and start.pos instead"}
+		}
+		gtids, err := change.ParseGTIDSet(s.o.Start.GTID)
+		if err != nil {
+			return cp, &change.Fault{Code: "BS-START", Class: change.ClassConfig, Where: "start.gtid", What: "not a GTID set", Err: err,
+				Next: "give the set as the load's metadata has it: uuid:1-100,…"}
+		}
+		cp.GTIDs, cp.Pos = gtids.String(), change.Position{}
+	case !s.o.Start.Pos.IsZero():
+		// What the log holds before the position is not known as a GTID set, so the stream goes on by position.
+		cp.Pos, cp.ByGTID, cp.GTIDs = s.o.Start.Pos, false, ""
+	}
+	return cp, nil
+}
+
+// join runs reader and applier until the first of them ends. When the reader ends, or ctx does, the applier may
+// finish what it has.
+func (s *Stream) join(ctx context.Context, app *applier.Applier, from change.Checkpoint) error {
+	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter,
+		Heartbeat: s.o.Heartbeat, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
+	s.mu.Lock()
+	s.reader = reader
+	s.mu.Unlock()
+	readCtx, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	applyCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+
+	txns := make(chan *change.Txn) // No buffer: an epoch is the buffer, and it is bounded.
+	readErr := make(chan error, 1)
+	go func() {
+		defer close(txns)
+		readErr <- reader.Run(readCtx, from, func(t *change.Txn) error { return s.pass(readCtx, t, txns) })
+	}()
+	applyErr := make(chan error, 1)
+	go func() { applyErr <- app.Run(applyCtx, txns) }()
+
+	select {
+	case err := <-applyErr:
+		stopReading()
+		return errors.Join(err, real(<-readErr))
+	case rerr := <-readErr:
+		if ctx.Err() != nil {
+			s.setState(StateDraining)
+		}
+		limit := time.AfterFunc(drainLimit, abandon)
+		defer limit.Stop()
+		err := <-applyErr
+		if applyCtx.Err() != nil && ctx.Err() != nil {
+			s.o.Logger.Info("epoch in flight rolled back", "reason", "it did not finish in time")
+			err = nil
+		}
+		return errors.Join(real(rerr), err)
+	}
+}
+
+// real drops the errors that say only that we ended the reader ourselves.
+func real(err error) error {
+	if errors.Is(err, context.Canceled) && change.FaultOf(err) == nil {
+		return nil
+	}
+	return err
+}
+
+// pass hands one transaction to the applier.
+func (s *Stream) pass(ctx context.Context, t *change.Txn, txns chan<- *change.Txn) error {
+	if t.First {
+		s.lag.received(t)
+	}
+	select {
+	case txns <- t:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watcher keeps lag, totals and metrics of one run.
+type watcher struct {
+	stream *Stream
+	base   uint64 // Transactions received before this run.
+	done   uint64 // Committed in this run; the applier commits one epoch at a time.
+	epoch  uint64
+}
+
+// Committed implements applier.Observer.
+func (w *watcher) Committed(p applier.Progress) {
+	s := w.stream
+	w.done += uint64(p.Transactions)
+	s.lag.committed(w.base+w.done, p.Checkpoint, p.LogBytes)
+	s.mu.Lock()
+	s.epoch, s.lastSplit, s.cp = p.Epoch, p.Split, p.Checkpoint
+	s.totals.Transactions += uint64(p.Transactions)
+	s.totals.RowChanges += uint64(p.Changes)
+	s.totals.RowsWritten += uint64(p.Rows)
+	s.totals.Epochs++
+	if p.Split {
+		s.totals.SplitEpochs++
+	}
+	if p.DDL {
+		s.totals.DDL++
+	}
+	s.mu.Unlock()
+	s.metrics.committed(p)
+}
+
+// Executed implements applier.Observer.
+func (w *watcher) Executed(d time.Duration, statements int) {
+	w.stream.metrics.execute.Observe(d.Seconds())
+	w.stream.metrics.statements.Add(float64(statements))
+}
+
+// CommitTook implements applier.Observer.
+func (w *watcher) CommitTook(d time.Duration) { w.stream.metrics.commit.Observe(d.Seconds()) }
+
+// TableOrdered implements applier.Observer.
+func (w *watcher) TableOrdered(table, why string) {
+	s := w.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.ordered {
+		if t.Table == table {
+			return
+		}
+	}
+	s.ordered = append(s.ordered, TableNote{Table: table, Class: "ordered", Why: why})
+}

@@ -1,0 +1,241 @@
+// Package stream joins the stages of one stream: it claims the progress table, reads the source through replicator,
+// applies through applier, and starts both again from the record after any failure. It owns the run loop, the lag
+// clock and the status that others read; it never parses an event and never writes a row itself.
+// cmd/binseal runs it; httpapi and cutover read it.
+package stream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/binseal/binseal/applier"
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/checkpoint"
+	"github.com/binseal/binseal/mysqlconn"
+	"github.com/binseal/binseal/replicator"
+	"github.com/binseal/binseal/schema"
+	"github.com/binseal/binseal/tlsconf"
+)
+
+// Rhythms of the run loop.
+const (
+	backoffMin = 100 * time.Millisecond
+	backoffMax = 5 * time.Second
+	// drainLimit is how long the epoch in flight may take after the reader has stopped; then it is rolled back, so
+	// that a SIGTERM ends the process within 10 s.
+	drainLimit = 7 * time.Second
+	// beatEvery is how often an idle stream commits its record, to keep the last moment at which it had caught up.
+	beatEvery = 10 * time.Second
+)
+
+// Start says where a stream without a checkpoint begins. The zero value is the source's end at the first start.
+type Start struct {
+	GTID string          // The set that the target already has; "" when not by GTID.
+	Pos  change.Position // The first event to read; zero when not by position.
+}
+
+// Options of a stream.
+type Options struct {
+	Name           string
+	Source, Target *mysqlconn.Endpoint // OnEvidence is set by New.
+	ServerID       uint32
+	Start          Start
+	Filter         *schema.Filter
+	Mode           applier.Mode
+	Sessions       int
+	ConfigHash     string
+	// ExitOnHalt makes Run return when the stream halts, instead of staying up so that its status can tell why.
+	ExitOnHalt bool
+	Heartbeat  time.Duration // Of the source; 0 for the replicator's default.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+	Version    string
+	Now        func() time.Time // The daemon's clock; nil for time.Now.
+}
+
+// Stream is one stream. Run is called once; all other methods are safe for concurrent use at any time.
+type Stream struct {
+	o       Options
+	lag     lagClock
+	metrics *metrics
+	reads   *replicator.Metrics
+	owners  checkpoint.Owners // Used by Run only.
+	beat    chan struct{}
+
+	mu        sync.Mutex // Guards what follows.
+	state     State
+	started   time.Time
+	owner     string
+	epoch     uint64
+	lastSplit bool
+	problem   *Problem
+	totals    Totals
+	evidence  map[string]tlsconf.Evidence // By leg.
+	ordered   []TableNote
+	reader    *replicator.Reader
+	cp        change.Checkpoint
+	streamed  bool // Whether a run has come as far as streaming.
+}
+
+// New makes a stream that Run starts.
+func New(o Options) (*Stream, error) {
+	if o.Name == "" || o.Source == nil || o.Target == nil || o.Filter == nil {
+		return nil, errors.New("stream: name, source, target and filter are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	s := &Stream{o: o, state: StateStarting, started: o.Now(), beat: make(chan struct{}), evidence: map[string]tlsconf.Evidence{}}
+	s.lag.now = o.Now
+	s.metrics = newMetrics(o.Registerer, s)
+	s.reads = replicator.NewMetrics(o.Registerer)
+	o.Source.OnEvidence, o.Target.OnEvidence = s.note("source"), s.note("target")
+	return s, nil
+}
+
+// note keeps the last handshake's evidence of a leg.
+func (s *Stream) note(leg string) func(tlsconf.Evidence) {
+	return func(e tlsconf.Evidence) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.evidence[leg] = e
+	}
+}
+
+// Run streams until ctx ends, then finishes what is in flight and returns nil. It returns the fault when the stream
+// halted (at once with ExitOnHalt, else when ctx ends), and the error of the first start when the environment
+// refuses. Everything else it tries again by itself, from the record.
+func (s *Stream) Run(ctx context.Context) error {
+	var background sync.WaitGroup
+	sampling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	background.Go(func() { s.sample(sampling) })
+	background.Go(func() { s.tickBeats(sampling) })
+	defer background.Wait()
+	defer stop()
+
+	var careful applier.Careful
+	wait := backoffMin
+	for {
+		before := s.committedEpoch()
+		err := s.runOnce(ctx, careful)
+		if ctx.Err() != nil && (err == nil || !change.Halts(err)) {
+			s.setState(StateStopped)
+			return nil
+		}
+		if end, final := s.final(ctx, err); final {
+			return end
+		}
+		careful = applier.Careful{}
+		if again, ok := errors.AsType[*applier.Again](err); ok {
+			careful = again.Careful
+		}
+		if s.committedEpoch() > before {
+			wait = backoffMin
+		}
+		s.trouble(err)
+		if !sleep(ctx, wait/2+rand.N(wait)) {
+			s.setState(StateStopped)
+			return nil
+		}
+		wait = min(2*wait, backoffMax)
+	}
+}
+
+// final decides whether a run's end is the stream's end.
+func (s *Stream) final(ctx context.Context, err error) (error, bool) {
+	f := change.FaultOf(err)
+	if f == nil {
+		return nil, false
+	}
+	if f.Class == change.ClassPerson {
+		s.halt(f)
+		if !s.o.ExitOnHalt {
+			<-ctx.Done()
+		}
+		return f, true
+	}
+	if f.Class == change.ClassEnvironment && !s.hasStreamed() {
+		s.setProblem(err)
+		s.setState(StateStopped)
+		return f, true
+	}
+	return nil, false
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (s *Stream) halt(f *change.Fault) {
+	s.setProblem(f)
+	s.setState(StateHalted)
+	s.o.Logger.Error("stream halted", "code", f.Code, "error", f.Error(), "next", f.Next)
+}
+
+// trouble records an error that the stream tries to overcome by itself.
+func (s *Stream) trouble(err error) {
+	s.setProblem(err)
+	s.setState(StateReconnecting)
+	s.mu.Lock()
+	s.totals.Reconnects++
+	s.mu.Unlock()
+	s.metrics.reconnects.Inc()
+	s.o.Logger.Warn("run ended, starting again from the record", "error", err)
+}
+
+func (s *Stream) setProblem(err error) {
+	p := &Problem{Code: "BS-TRANSIENT", Class: int(change.ClassRuntime), What: "unknown", At: s.o.Now().UTC()}
+	if f := change.FaultOf(err); f != nil {
+		*p = Problem{Code: f.Code, Class: int(f.Class), What: f.What, Where: f.Where, Next: f.Next, At: p.At}
+		if f.Err != nil {
+			p.What += ": " + f.Err.Error()
+		}
+	} else if err != nil {
+		p.What = err.Error()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = p
+}
+
+func (s *Stream) setState(st State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == st {
+		return
+	}
+	s.o.Logger.Info("state changed", "from", string(s.state), "to", string(st))
+	s.state = st
+	if st == StateStreaming {
+		s.streamed, s.problem = true, nil
+	}
+}
+
+func (s *Stream) hasStreamed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streamed
+}
+
+func (s *Stream) committedEpoch() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}

@@ -1,0 +1,64 @@
+package tlsconf
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"time"
+)
+
+// Evidence is what one TLS handshake proved about a connection. It holds names and hashes of public values only.
+type Evidence struct {
+	Leg         string    `json:"leg"`          // "source" or "target".
+	Peer        string    `json:"peer"`         // The address that was dialled, as configured.
+	At          time.Time `json:"at"`           // Local clock, UTC.
+	Version     string    `json:"version"`      // "TLS 1.3"
+	Cipher      string    `json:"cipher"`       // "TLS_AES_128_GCM_SHA256"
+	Curve       string    `json:"curve"`        // Key exchange group, "X25519MLKEM768"; "" in TLS 1.2, where it is agreed later.
+	PostQuantum bool      `json:"post_quantum"` // Whether the group is a post-quantum hybrid.
+	Fingerprint string    `json:"fingerprint"`  // SHA-256 of the peer's certificate, hex.
+	SPKI        string    `json:"spki"`         // SHA-256 of the peer's public key, hex: what tls.pin takes.
+	Subject     string    `json:"subject"`      // Common name of the peer's certificate; may be empty.
+	Issuer      string    `json:"issuer"`       // Common name of its issuer; may be empty.
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"` // Alert on it well before.
+	Verified    Mode      `json:"verified"`  // The mode in which the peer was verified.
+	ServerName  string    `json:"server_name"`
+	ClientCert  bool      `json:"client_cert"` // Whether we have a client certificate to show.
+}
+
+// postQuantum lists the hybrid groups that Go speaks (crypto/tls, CurveID).
+var postQuantum = map[tls.CurveID]bool{
+	tls.X25519MLKEM768:     true,
+	tls.SecP256r1MLKEM768:  true,
+	tls.SecP384r1MLKEM1024: true,
+}
+
+// evidence takes the name that was verified from the caller: cs.ServerName is empty when it is an address.
+func (c *Client) evidence(peer, name string, cs tls.ConnectionState) Evidence {
+	leaf := cs.PeerCertificates[0]
+	e := Evidence{
+		Leg: c.leg, Peer: peer, At: time.Now().UTC(),
+		Version:     tls.VersionName(cs.Version),
+		Cipher:      tls.CipherSuiteName(cs.CipherSuite),
+		PostQuantum: postQuantum[cs.CurveID],
+		Subject:     leaf.Subject.CommonName,
+		Issuer:      leaf.Issuer.CommonName,
+		NotBefore:   leaf.NotBefore,
+		NotAfter:    leaf.NotAfter,
+		Verified:    c.cfg.mode(),
+		ServerName:  name,
+		ClientCert:  c.cfg.Cert != "",
+	}
+	if cs.CurveID != 0 {
+		e.Curve = cs.CurveID.String()
+	}
+	fingerprint, spki := sha256.Sum256(leaf.Raw), spkiHash(leaf)
+	e.Fingerprint, e.SPKI = hex.EncodeToString(fingerprint[:]), hex.EncodeToString(spki[:])
+	return e
+}
+
+func spkiHash(cert *x509.Certificate) [sha256.Size]byte {
+	return sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+}
