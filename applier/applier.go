@@ -55,6 +55,7 @@ const (
 
 // Config is what an Applier needs.
 type Config struct {
+	Stream   string
 	Target   *mysqlconn.Endpoint
 	Filter   *schema.Filter
 	Mode     Mode

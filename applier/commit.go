@@ -28,6 +28,7 @@ type Again struct {
 	Err     error
 }
 
+// Error says that a run ended to be tried again, and why.
 func (e *Again) Error() string { return "apply again with care: " + e.Err.Error() }
 
 // Unwrap gives the cause.

@@ -95,7 +95,8 @@ func (a *Applier) runDDL(ctx context.Context, t *change.Txn, d *schema.DDL) erro
 		return a.failed(ctx, ddlEpoch(t), err, false)
 	}
 	if d.Kind == schema.RenameTable {
-		if err := a.makeWitness(ctx, intent); err != nil {
+		intent.Witness = a.witness()
+		if err := a.makeWitness(ctx, intent.Witness); err != nil {
 			return a.failed(ctx, ddlEpoch(t), err, false)
 		}
 		sql = d.Witnessed(witnessNames(intent.Witness))
@@ -110,11 +111,6 @@ func (a *Applier) runDDL(ctx context.Context, t *change.Txn, d *schema.DDL) erro
 	}
 	crashpoint.Reach(crashpoint.DDLDone)
 	a.forgetTables()
-	if intent.Witness != "" {
-		if err := a.dropWitness(ctx, intent.Witness); err != nil {
-			return a.failed(ctx, ddlEpoch(t), err, false)
-		}
-	}
 	a.cfg.Logger.Info("statement applied", "kind", d.Kind.String(), "position", position(t.Start, t.GTID))
 	return nil
 }
@@ -204,11 +200,6 @@ func (a *Applier) settle(ctx context.Context, intent *checkpoint.Intent) error {
 	ran, err := a.ran(ctx, intent)
 	if err != nil {
 		return err
-	}
-	if intent.Witness != "" {
-		if err := a.dropWitness(ctx, intent.Witness); err != nil {
-			return err
-		}
 	}
 	a.cfg.Logger.Info("statement settled after a restart", "position", a.cp.Pos.String(), "ran", ran)
 	if !ran {

@@ -2,7 +2,8 @@ package applier
 
 import (
 	"context"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
@@ -13,18 +14,24 @@ import (
 // A RENAME that swaps two tables of the same definition leaves nothing by which to tell whether it ran. So a marker
 // table is renamed in the same statement, which is atomic:
 //
-//	RENAME TABLE shop.a TO shop.x, shop.b TO shop.a, shop.x TO shop.b, binseal.witness_17 TO binseal.witness_17_moved
+//	RENAME TABLE shop.a TO shop.x, shop.b TO shop.a, shop.x TO shop.b, binseal.witness_5f3a TO binseal.witness_5f3a_moved
 
 // witnessNames are the marker's names before and after the rename.
 func witnessNames(witness string) (from, to schema.Name) {
 	return schema.Name{Schema: checkpoint.Schema, Table: witness}, schema.Name{Schema: checkpoint.Schema, Table: witness + "_moved"}
 }
 
-// makeWitness creates the marker and names it in the intent.
-func (a *Applier) makeWitness(ctx context.Context, intent *checkpoint.Intent) error {
-	intent.Witness = fmt.Sprintf("witness_%s_%d", a.claim.Owner[:8], a.epoch)
-	from, _ := witnessNames(intent.Witness)
-	_, err := a.meta.Exec(ctx, "CREATE TABLE `binseal`."+schema.QuoteName(from.Table)+" (id INT PRIMARY KEY) ENGINE=InnoDB")
+// witness is the marker's name: one per stream, whose owner alone uses it.
+func (a *Applier) witness() string {
+	sum := sha256.Sum256([]byte(a.cfg.Stream))
+	return "witness_" + hex.EncodeToString(sum[:8])
+}
+
+// makeWitness creates the marker. One that an earlier RENAME left, moved or not, is of no use any more: the record
+// of that statement has been settled.
+func (a *Applier) makeWitness(ctx context.Context, witness string) error {
+	from, to := witnessNames(witness)
+	_, err := a.meta.Exec(ctx, "DROP TABLE IF EXISTS "+from.Quoted()+", "+to.Quoted()+"; CREATE TABLE "+from.Quoted()+" (id INT PRIMARY KEY) ENGINE=InnoDB")
 	return err
 }
 
@@ -43,10 +50,4 @@ func (a *Applier) witnessMoved(ctx context.Context, witness string) (bool, error
 			Next: "compare the tables with the source, then set the position by hand"}
 	}
 	return after > 0, nil
-}
-
-func (a *Applier) dropWitness(ctx context.Context, witness string) error {
-	from, to := witnessNames(witness)
-	_, err := a.meta.Exec(ctx, "DROP TABLE IF EXISTS `binseal`."+schema.QuoteName(from.Table)+", `binseal`."+schema.QuoteName(to.Table))
-	return err
 }

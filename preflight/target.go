@@ -146,7 +146,7 @@ func (c *checker) targetHazards(s *server) {
 		}
 	}
 	c.want(len(triggers) == 0, Finding{
-		Code: "TARGET_TRIGGERS", Severity: Must, Seen: count(len(triggers), "trigger") + " on included tables", Objects: triggers,
+		Code: "TARGET_TRIGGERS", Severity: Must, Seen: count(len(triggers), "visible trigger") + " on included tables", Objects: triggers,
 		Why: "their effect on the source is in the log already; on the target they would fire again",
 		Fix: "keep their definitions (SHOW CREATE TRIGGER), DROP TRIGGER each on the target, create them again after cutover",
 	})
@@ -170,7 +170,7 @@ func (c *checker) targetEvents(s *server) {
 	running := s.on("event_scheduler")
 	c.want(!running || len(s.events) == 0, Finding{
 		Code: "TARGET_EVENTS", Severity: Warn, Objects: s.events,
-		Seen: fmt.Sprintf("event_scheduler=%s, %s enabled in included schemas", s.vars["event_scheduler"], count(len(s.events), "event")),
+		Seen: fmt.Sprintf("event_scheduler=%s, %s enabled in included schemas", s.vars["event_scheduler"], count(len(s.events), "visible event")),
 		Why:  "their effect on the source is in the log; on the target they would run a second time and the data would differ",
 		Fix:  "SET PERSIST event_scheduler=OFF on the target until cutover, or ALTER EVENT … DISABLE",
 	})

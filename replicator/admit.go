@@ -36,12 +36,12 @@ func admit(info SourceInfo, files []LogFile, from change.Checkpoint) error {
 
 func admitGTIDs(info SourceInfo, from change.Checkpoint) error {
 	if !info.ByGTID() {
-		return halt("BS-GTID-MODE", "the checkpoint goes on by GTID, but the source's gtid_mode is "+strings.TrimSpace("now "+info.GTIDMode),
+		return halt("BS-GTID-MODE", "the checkpoint goes on by GTID, but the source's gtid_mode is now "+info.GTIDMode,
 			"set gtid_mode=ON on the source again, or start at a file and position")
 	}
 	have, err := change.ParseGTIDSet(from.GTIDs)
 	if err != nil {
-		return halt("BS-CONFIG", "the GTID set to start from cannot be read", "correct start.gtid")
+		return badStart("the GTID set to start from cannot be read", "correct start.gtid")
 	}
 	if !info.Executed.Contains(have) {
 		return sourceBehind(fmt.Sprintf("%d transactions of the checkpoint were never executed on the source", have.CountMissing(info.Executed)))
@@ -54,7 +54,7 @@ func admitGTIDs(info SourceInfo, from change.Checkpoint) error {
 
 func admitPosition(files []LogFile, pos change.Position) error {
 	if pos.IsZero() {
-		return halt("BS-CONFIG", "there is no position to start from", "set start in the config")
+		return badStart("there is no position to start from", "set start in the config")
 	}
 	for _, f := range files {
 		if f.Name != pos.File {
@@ -69,6 +69,10 @@ func admitPosition(files []LogFile, pos change.Position) error {
 		return sourceBehind(fmt.Sprintf("the source's log ends with %s, the checkpoint is in %s", files[len(files)-1].Name, pos.File))
 	}
 	return purged(fmt.Sprintf("the source has purged %s", pos.File))
+}
+
+func badStart(what, next string) error {
+	return &change.Fault{Code: "BS-CONFIG", Class: change.ClassConfig, What: what, Next: next}
 }
 
 func sourceBehind(what string) error {

@@ -411,3 +411,32 @@ func TestTableMapsAreShared(t *testing.T) {
 		t.Errorf("maps %p, error %v", maps, err)
 	}
 }
+
+// BenchmarkAssembly reads transactions of ten rows events of 100 rows: framing, checksum and cutting, no network.
+func BenchmarkAssembly(b *testing.B) {
+	values := make([]uint32, 100)
+	log := newBuilder(true)
+	for range 10 {
+		log.gtid(1)
+		log.query("BEGIN")
+		for range 10 {
+			log.tableMap(7, "a")
+			log.insert(7, values...)
+		}
+		log.xid()
+	}
+	size := 0
+	for _, p := range log.packets {
+		size += len(p)
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := read(b, log.packets, false, func(_ *framer, a *assembler) {
+			a.yield = func(*change.Txn) error { return nil }
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*10*10*100/b.Elapsed().Seconds(), "rows/s")
+}

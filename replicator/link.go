@@ -193,6 +193,9 @@ func (l *link) read() ([]byte, error) {
 		if buf.over {
 			return nil, tooLarge()
 		}
+		if buf.wrong {
+			return nil, lost(errors.New("a packet is longer than its event"))
+		}
 		return nil, l.socket.cause(err)
 	}
 	if len(buf.data) == 0 {
@@ -219,6 +222,7 @@ type packetBuffer struct {
 	data  []byte
 	limit int
 	over  bool // The packet is above the limit.
+	wrong bool // The packet is longer than its event's header says.
 }
 
 // Write takes the next bytes of the packet.
@@ -235,9 +239,9 @@ func (b *packetBuffer) Write(p []byte) (int, error) {
 		}
 		b.data = make([]byte, 0, want)
 	}
-	if len(b.data)+len(p) > b.limit {
-		b.over = true
-		return 0, errEventTooLarge
+	if len(b.data)+len(p) > cap(b.data) {
+		b.wrong = true
+		return 0, errShort
 	}
 	b.data = append(b.data, p...)
 	return len(p), nil
@@ -246,7 +250,9 @@ func (b *packetBuffer) Write(p []byte) (int, error) {
 // close ends the connection without a word: the source sees the socket close.
 func (l *link) close() {
 	l.stop()
-	l.socket.Close()
+	if l.socket != nil { // Nil when there was no connection at all.
+		l.socket.Close()
+	}
 }
 
 // watch closes the socket when ctx ends, so that a blocked read returns at once.

@@ -106,7 +106,9 @@ func (r *Reader) dial(ctx context.Context, source change.Source) (*link, error) 
 		return nil
 	})
 	if err != nil {
-		return nil, l.failed("connect for the dump", err)
+		err = l.failed("connect for the dump", err)
+		l.close()
+		return nil, err
 	}
 	if err := r.prepare(l, source); err != nil {
 		l.close()

@@ -2,6 +2,9 @@ package rowimage
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,12 +90,29 @@ var roundTrips = []struct {
 		"JSON_ARRAY(CAST('2024-02-29' AS DATE),CAST('-838:59:59' AS TIME),CAST('-00:00:00.000001' AS TIME(6)),CAST('2024-02-29 12:34:56.123456' AS DATETIME(6)),CAST('9999-12-31 23:59:59' AS DATETIME)),5",
 		"CAST(CAST('2024-02-29' AS DATE) AS JSON),6", "CAST(1.5 AS JSON),7", "JSON_ARRAY(CAST(5000000000 AS UNSIGNED),18446744073709551615,1e-7,-0e0,'\\\\',JSON_OBJECT()),8",
 	}},
+	{"JSON doubles, a thousand at random", "", "a JSON", []string{jsonDoubles(rand.New(rand.NewPCG(1, 2)))}},
 	{"many columns with NULLs between", "", manyColumns(20), []string{
 		strings.TrimSuffix(strings.Repeat("NULL,7,", 10), ","), strings.TrimSuffix(strings.Repeat("7,NULL,", 10), ","), strings.TrimSuffix(strings.Repeat("NULL,NULL,", 10), ","),
 	}},
 	{"generated, invisible and quoted columns", "", "a INT,`b``c.d` INT INVISIBLE,v INT GENERATED ALWAYS AS (a+1) VIRTUAL,s VARCHAR(20) GENERATED ALWAYS AS (CONCAT(a,'x')) STORED,z INT", []string{
 		"1,DEFAULT,DEFAULT,2", "NULL,DEFAULT,DEFAULT,NULL",
 	}},
+}
+
+// jsonDoubles builds an array of doubles: half of them any bits, half of them with few digits.
+func jsonDoubles(r *rand.Rand) string {
+	var b strings.Builder
+	for n := 0; n < 1000; n++ {
+		f := math.Float64frombits(r.Uint64())
+		if n%2 == 0 {
+			f = float64(r.IntN(1e9)) * math.Pow10(r.IntN(40)-20)
+		}
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			continue
+		}
+		fmt.Fprintf(&b, ",%se0", strconv.FormatFloat(f, 'f', -1, 64))
+	}
+	return "JSON_ARRAY(" + b.String()[1:] + ")"
 }
 
 func setMembers(n int) string {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -74,20 +75,21 @@ func Weigher(collationID uint16) (w func(dst, s []byte) ([]byte, error), ok bool
 		return nil, false
 	}
 	charset := coll.Charset().Name()
+	if !slices.Contains([]string{"utf8mb4", "utf8mb3", "latin1", "ascii"}, charset) {
+		return nil, false
+	}
 	switch c := coll.(type) {
 	case *colldata.Collation_utf8mb4_0900_bin:
 		return weighRaw, true
-	case *colldata.Collation_unicode_bin:
+	case *colldata.Collation_unicode_bin, *colldata.Collation_8bit_bin:
 		// The bytes of UTF-8 order as its code points do.
-		return weighBin, charset == "utf8mb4" || charset == "utf8mb3"
-	case *colldata.Collation_8bit_bin:
-		return weighBin, charset == "latin1" || charset == "ascii"
+		return weighBin, true
 	case *colldata.Collation_8bit_simple_ci:
-		return weighTable(c), charset == "latin1" || charset == "ascii"
+		return weighTable(c), true
 	case *colldata.Collation_utf8mb4_uca_0900:
 		return weighNoPad(c), true
 	case *colldata.Collation_unicode_general_ci, *colldata.Collation_uca_legacy:
-		return weighPad(coll, charset == "utf8mb3"), charset == "utf8mb4" || charset == "utf8mb3"
+		return weighPad(coll, charset == "utf8mb3"), true
 	}
 	return nil, false
 }
@@ -136,22 +138,68 @@ func weighNoPad(c colldata.Collation) func(dst, s []byte) ([]byte, error) {
 func weighPad(c colldata.Collation, bmp bool) func(dst, s []byte) ([]byte, error) {
 	space := binary.BigEndian.Uint16(c.WeightString(nil, []byte{' '}, 0))
 	hole := len(c.WeightString(nil, lastOfBMP, 0)) == 0
+	ascii := weightsOfASCII(c)
 	return func(dst, s []byte) (out []byte, err error) {
-		if !utf8.Valid(s) || bmp && bytes.ContainsFunc(s, beyondBMP) {
-			return dst, errInvalidText
-		}
-		defer recoverWeight(&err)
 		start := len(dst)
 		s = bytes.TrimRight(s, " ")
-		if hole {
-			dst, s = weighLastOfBMP(c, dst, s)
+		out, done := ascii.weigh(dst, s)
+		if !done {
+			if !utf8.Valid(s) || bmp && bytes.ContainsFunc(s, beyondBMP) {
+				return dst, errInvalidText
+			}
+			defer recoverWeight(&err)
+			if hole {
+				dst, s = weighLastOfBMP(c, dst, s)
+			}
+			out = c.WeightString(dst, s, 0)
 		}
-		out = c.WeightString(dst, s, 0)
 		for len(out)-start >= 2 && binary.BigEndian.Uint16(out[len(out)-2:]) == space {
 			out = out[:len(out)-2]
 		}
 		return out, nil
 	}
+}
+
+// asciiWeights are the weights of ASCII characters under a collation that weighs each for itself; nil for others.
+// It is the short way for most keys: without it the library takes an allocation per value.
+type asciiWeights []struct {
+	bytes   [2]byte
+	ignored bool
+}
+
+// weightsOfASCII is nil unless the collation is known to have no contractions: general_ci, unicode_ci and
+// unicode_520_ci are untailored tables. In utf8mb4_czech_ci, say, "ch" is one letter.
+func weightsOfASCII(c colldata.Collation) asciiWeights {
+	_, table, _ := strings.Cut(c.Name(), "_")
+	if table != "general_ci" && table != "unicode_ci" && table != "unicode_520_ci" {
+		return nil
+	}
+	all := make(asciiWeights, utf8.RuneSelf)
+	for i := range all {
+		w := c.WeightString(nil, []byte{byte(i)}, 0)
+		if len(w) > 2 {
+			return nil
+		}
+		all[i].ignored = copy(all[i].bytes[:], w) == 0
+	}
+	return all
+}
+
+// weigh appends the weight of s; false, with nothing appended, when s is not all ASCII.
+func (a asciiWeights) weigh(dst, s []byte) ([]byte, bool) {
+	if a == nil {
+		return dst, false
+	}
+	out := dst
+	for _, b := range s {
+		if b >= utf8.RuneSelf {
+			return dst, false
+		}
+		if w := &a[b]; !w.ignored {
+			out = append(out, w.bytes[0], w.bytes[1])
+		}
+	}
+	return out, true
 }
 
 // beyondBMP reports a character that utf8mb3 cannot hold.

@@ -31,7 +31,8 @@ const (
 	// that a SIGTERM ends the process within 10 s.
 	drainLimit = 7 * time.Second
 	// beatEvery is how often an idle stream commits its record, to keep the last moment at which it had caught up.
-	beatEvery = 10 * time.Second
+	beatEvery   = 10 * time.Second
+	clashWindow = time.Minute
 )
 
 // Start says where a stream without a checkpoint begins. The zero value is the source's end at the first start.
@@ -66,6 +67,7 @@ type Stream struct {
 	metrics *metrics
 	reads   *replicator.Metrics
 	owners  checkpoint.Owners // Used by Run only.
+	clashed time.Time         // The last clash of server ids; used by Run only.
 	beat    chan struct{}
 
 	mu        sync.Mutex // Guards what follows.
@@ -156,7 +158,7 @@ func (s *Stream) Run(ctx context.Context) error {
 // final decides whether a run's end is the stream's end.
 func (s *Stream) final(ctx context.Context, err error) (error, bool) {
 	f := change.FaultOf(err)
-	if f == nil {
+	if f == nil || s.firstClash(f) {
 		return nil, false
 	}
 	if f.Class == change.ClassPerson {
@@ -172,6 +174,18 @@ func (s *Stream) final(ctx context.Context, err error) (error, bool) {
 		return f, true
 	}
 	return nil, false
+}
+
+// firstClash reports whether another replica with our server id has appeared for the first time in clashWindow. Most
+// often that is a daemon that has taken this stream over: the next claim then tells so. If the claim is still ours,
+// the second clash is a real one, and halts: two replicas with one id would end each other's connection for ever.
+func (s *Stream) firstClash(f *change.Fault) bool {
+	if f.Code != "BS-SERVER-ID-CLASH" {
+		return false
+	}
+	first := time.Since(s.clashed) > clashWindow
+	s.clashed = time.Now()
+	return first
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,12 +21,17 @@ import (
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/httpapi"
-	"github.com/binseal/binseal/internal/testmysql"
 	"github.com/binseal/binseal/stream"
 )
 
+// asDaemon makes this test binary behave as binseal, so that a test can run the daemon as a process of its own.
+const asDaemon = "BINSEAL_TEST_AS_DAEMON"
+
 // A library of the SQL parser's family starts a log flusher when it is loaded and never ends it.
 func TestMain(m *testing.M) {
+	if os.Getenv(asDaemon) != "" {
+		os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
 }
 
@@ -137,6 +141,9 @@ type fakeDaemon struct {
 }
 
 func (d fakeDaemon) Run(ctx context.Context) error {
+	if len(d.end) > 0 {
+		return <-d.end
+	}
 	select {
 	case err := <-d.end:
 		return err
@@ -222,57 +229,5 @@ func TestSignals(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// check against real servers: from the file on disk to the exit code.
-func TestCheckOnRealServers(t *testing.T) {
-	source := testmysql.StartT(t, testmysql.SourceOptions())
-	target := testmysql.StartT(t, testmysql.TargetOptions())
-	if err := errors.Join(source.CreateReplicationUser(t.Context(), "repl", "s3cret-source"),
-		target.CreateApplierUser(t.Context(), "applier", "s3cret-target", "shop")); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*testmysql.Server{source, target} {
-		s.Exec(t, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY)")
-	}
-	dir := t.TempDir()
-	secret := filepath.Join(dir, "source-password")
-	if err := os.WriteFile(secret, []byte("s3cret-source\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("BINSEAL_TEST_PASSWORD", "s3cret-target")
-	file := filepath.Join(dir, "binseal.yaml")
-	write := func(ca string) {
-		text := "stream: shop\nsource:\n  addr: " + source.Addr + "\n  user: repl\n  password: {file: " + secret + "}\n  tls: {ca: " + ca + "}\n" +
-			"target:\n  addr: " + target.Addr + "\n  user: applier\n  password: {env: BINSEAL_TEST_PASSWORD}\n  tls: {ca: " + target.CAFile + "}\n" +
-			"tables: {include: [\"shop.*\"]}\n"
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(source.CAFile)
-	code, stdout, stderr := command("check", "-c", file)
-	if code != 0 || !strings.Contains(stdout, "ready: 0 must") {
-		t.Errorf("check: code %d\n%s%s", code, stdout, stderr)
-	}
-	write(target.CAFile)
-	code, stdout, stderr = command("check", "-c", file, "--json")
-	var got struct {
-		OK       bool
-		Findings []struct{ Code, Severity string }
-	}
-	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 3 || got.OK || stderr != "" || got.Findings[0].Code != "SOURCE_CONNECT" {
-		t.Errorf("check with the wrong CA: code %d, %v, stderr %s\n%s", code, err, stderr, stdout)
-	}
-	write(filepath.Join(dir, "absent.pem"))
-	code, _, stderr = command("check", "-c", file)
-	if code != 3 || !strings.Contains(stderr, "BS-TLS-CONFIG") {
-		t.Errorf("check without a CA file: code %d\n%s", code, stderr)
-	}
-	for _, text := range []string{stdout, stderr} {
-		if strings.Contains(text, "s3cret") {
-			t.Errorf("a password is shown:\n%s", text)
-		}
 	}
 }

@@ -79,6 +79,24 @@ func (r *Rig) StartLoad(t testing.TB, clients int, pace Pace, ddl bool) *Load {
 	return l
 }
 
+// StartKeyless starts clients that only insert identical rows into the keyless table.
+func (r *Rig) StartKeyless(t testing.TB, clients int, pace Pace) *Load {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	l := &Load{cancel: cancel}
+	t.Cleanup(l.Stop)
+	for i := range clients {
+		rnd := rand.New(rand.NewPCG(r.Seed, uint64(i)))
+		l.wg.Go(func() {
+			l.client(ctx, r.Source.DB, rnd, pace, func(ctx context.Context, db *sql.DB, _ *rand.Rand) error {
+				_, err := db.ExecContext(ctx, "INSERT INTO shop.events VALUES (1,'same')")
+				return err
+			})
+		})
+	}
+	return l
+}
+
 // Stop ends the clients and waits for them.
 func (l *Load) Stop() {
 	l.cancel()
@@ -185,4 +203,26 @@ func freeAddr(t testing.TB) string {
 	must(t, err)
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// StartLarge writes a transaction above the reader's bound now and then, so that oversized transactions are among
+// what is killed.
+func (r *Rig) StartLarge(t testing.TB) *Load {
+	t.Helper()
+	r.Source.Exec(t, "CREATE TABLE IF NOT EXISTS shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, filler VARBINARY(4000))")
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	l := &Load{cancel: cancel}
+	t.Cleanup(l.Stop)
+	rnd := rand.New(rand.NewPCG(r.Seed, 1<<33))
+	l.wg.Go(func() {
+		l.client(ctx, r.Source.DB, rnd, Pace(time.Second), func(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
+			if _, err := db.ExecContext(ctx, "DELETE FROM shop.bulk"); err != nil {
+				return err
+			}
+			_, err := db.ExecContext(ctx, `INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900)
+				SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT(CHAR(?), 4000) FROM n a JOIN (SELECT 1 UNION SELECT 2 UNION SELECT 3) b`, rnd.IntN(256))
+			return err
+		})
+	})
+	return l
 }

@@ -2,7 +2,16 @@
 
 package testmysql
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // dieWithParent has no counterpart here: a killed test leaves its servers behind.
 func dieWithParent() *syscall.SysProcAttr { return nil }
+
+// waitStopped gives SIGSTOP time to reach every thread.
+func waitStopped(int) error {
+	time.Sleep(100 * time.Millisecond)
+	return nil
+}

@@ -271,8 +271,15 @@ func (s *Server) current() *process {
 // Kill ends the server with SIGKILL, as a crash would, and waits for its end.
 func (s *Server) Kill() { s.current().kill() }
 
-// Pause freezes the server with SIGSTOP: its connections stay open and say nothing.
-func (s *Server) Pause() error { return s.current().signal(syscall.SIGSTOP) }
+// Pause freezes the server with SIGSTOP: its connections stay open and say nothing. It returns when every thread
+// has stopped.
+func (s *Server) Pause() error {
+	p := s.current()
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return waitStopped(p.pid)
+}
 
 // Resume ends a Pause.
 func (s *Server) Resume() error { return s.current().signal(syscall.SIGCONT) }

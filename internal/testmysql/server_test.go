@@ -104,7 +104,7 @@ func TestPausedServerSaysNothingUntilResumed(t *testing.T) {
 	go func() { answered <- s.DB().PingContext(t.Context()) }()
 	select {
 	case err := <-answered:
-		t.Errorf("a paused server answered: %v", err)
+		t.Fatalf("a paused server answered: %v", err)
 	case <-time.After(300 * time.Millisecond):
 	}
 	if err := s.Resume(); err != nil {

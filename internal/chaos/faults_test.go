@@ -1,0 +1,190 @@
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/binseal/binseal/internal/faultproxy"
+	"github.com/binseal/binseal/internal/testmysql"
+	"github.com/binseal/binseal/stream"
+)
+
+// noticed is how soon a connection that half-opened must be given up: twice the heartbeat of 2 s, and a moment for
+// the run to end.
+const noticed = 6 * time.Second
+
+// experiment is one running stream that is broken again and again. Each fault ends with the load stopped, the
+// stream caught up by itself, and both sides compared.
+type experiment struct {
+	*Rig
+	daemon *Daemon
+	rnd    *rand.Rand
+}
+
+// fault breaks something under load and heals it, or leaves it to the stream.
+type fault struct {
+	name string
+	hurt func(t *testing.T, x *experiment)
+}
+
+func TestStreamComesBackFromFaults(t *testing.T) {
+	s := seed(t)
+	for _, mode := range []string{"strict", "split"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			x := &experiment{Rig: begin(t, mode, s), rnd: rand.New(rand.NewPCG(s, 2))}
+			x.daemon = x.Start(t, Normal)
+			for _, f := range faults() {
+				t.Run(f.name, func(t *testing.T) { x.endure(t, f) })
+				if t.Failed() {
+					return // What follows would fail for the same reason.
+				}
+			}
+			x.daemon.Stop(t)
+		})
+	}
+}
+
+func faults() []fault {
+	all := []fault{
+		{"the source's server is killed and comes back", func(t *testing.T, x *experiment) { restart(t, x.Source) }},
+		{"the target's server is killed and comes back", func(t *testing.T, x *experiment) { restart(t, x.Target) }},
+		{"replies of the target are lost at random moments", loseReplies},
+		{"the target is read-only for a while", readOnly},
+		{"rows on the target are locked beyond the lock wait timeout", lockRows},
+		{"a deadlock on the target", deadlock},
+	}
+	for _, leg := range []string{"source", "target"} {
+		all = append(all,
+			fault{"cut on the " + leg + "'s leg", func(t *testing.T, x *experiment) { cut(x, x.leg(leg)) }},
+			fault{"half-open on the " + leg + "'s leg", func(t *testing.T, x *experiment) { halfOpen(t, x, x.leg(leg)) }},
+			fault{"stall on the " + leg + "'s leg", func(t *testing.T, x *experiment) { stall(x.leg(leg)) }},
+			fault{"delay on the " + leg + "'s leg", func(t *testing.T, x *experiment) { delay(x.leg(leg)) }})
+	}
+	return all
+}
+
+func (x *experiment) leg(name string) *faultproxy.Proxy {
+	if name == "source" {
+		return x.SourceProxy
+	}
+	return x.TargetProxy
+}
+
+// endure runs one fault under load and expects equality afterwards.
+func (x *experiment) endure(t *testing.T, f fault) {
+	x.daemon.Await(t, 30*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	load := x.StartLoad(t, 3, Pace(5*time.Millisecond), false)
+	time.Sleep(300 * time.Millisecond)
+	f.hurt(t, x)
+	begun := time.Now()
+	time.Sleep(300 * time.Millisecond)
+	load.Stop()
+	x.AwaitCaughtUp(t, x.daemon, time.Minute)
+	t.Logf("caught up %s after the fault's end", time.Since(begun).Round(10*time.Millisecond))
+	x.Equal(t)
+}
+
+func cut(x *experiment, p *faultproxy.Proxy) {
+	for i := range 4 {
+		p.Cut(faultproxy.How(i % 2))
+		p.CutAfter(faultproxy.Direction(x.rnd.IntN(2)), int64(x.rnd.IntN(200_000)), faultproxy.RST)
+		time.Sleep(time.Duration(100+x.rnd.IntN(500)) * time.Millisecond)
+	}
+	p.CutAfter(faultproxy.ToServer, -1, faultproxy.RST)
+	p.CutAfter(faultproxy.ToClient, -1, faultproxy.RST)
+}
+
+// halfOpen leaves the daemon with connections that take bytes and never answer.
+func halfOpen(t *testing.T, x *experiment, p *faultproxy.Proxy) {
+	before, err := x.daemon.Status(t.Context())
+	must(t, err)
+	begun := time.Now()
+	p.HalfOpen()
+	x.daemon.Await(t, 30*time.Second, "the half-open connection was given up", func(st stream.Status) bool {
+		return st.Totals.Reconnects > before.Totals.Reconnects
+	})
+	took := time.Since(begun)
+	t.Logf("noticed after %s", took.Round(10*time.Millisecond))
+	if took > noticed {
+		t.Errorf("a half-open connection was noticed after %s, want at most %s", took, noticed)
+	}
+}
+
+func stall(p *faultproxy.Proxy) {
+	p.Stall()
+	time.Sleep(7 * time.Second) // Beyond twice the heartbeat and beyond the sessions' wait_timeout.
+	p.Flow()
+}
+
+func delay(p *faultproxy.Proxy) {
+	for _, dir := range []faultproxy.Direction{faultproxy.ToServer, faultproxy.ToClient} {
+		p.SetDelay(dir, 40*time.Millisecond)
+		defer p.SetDelay(dir, 0)
+	}
+	time.Sleep(2 * time.Second)
+}
+
+func restart(t *testing.T, s *testmysql.Server) {
+	s.Kill()
+	time.Sleep(500 * time.Millisecond)
+	must(t, s.Restart(t.Context()))
+}
+
+func loseReplies(_ *testing.T, x *experiment) {
+	for range 4 {
+		x.TargetProxy.SwallowReplies()
+		time.Sleep(time.Duration(20+x.rnd.IntN(200)) * time.Millisecond)
+		x.TargetProxy.Cut(faultproxy.RST)
+		x.TargetProxy.Flow()
+		time.Sleep(time.Duration(200+x.rnd.IntN(500)) * time.Millisecond)
+	}
+}
+
+func readOnly(t *testing.T, x *experiment) {
+	x.Target.Exec(t, "SET GLOBAL super_read_only=ON")
+	time.Sleep(2 * time.Second)
+	x.Target.Exec(t, "SET GLOBAL super_read_only=OFF", "SET GLOBAL read_only=OFF")
+}
+
+// hold runs statements in a transaction of the target and gives what ends it.
+func hold(t *testing.T, x *experiment, statements ...string) (conn *sql.Conn, release func()) {
+	t.Helper()
+	conn, err := x.Target.DB().Conn(t.Context())
+	must(t, err)
+	for _, q := range append([]string{"START TRANSACTION"}, statements...) {
+		_, err := conn.ExecContext(t.Context(), q)
+		must(t, err)
+	}
+	return conn, func() {
+		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), "ROLLBACK")
+		must(t, err)
+		must(t, conn.Close())
+	}
+}
+
+func lockRows(t *testing.T, x *experiment) {
+	_, release := hold(t, x, "SELECT * FROM shop.accounts FOR UPDATE")
+	time.Sleep(13 * time.Second) // The applier waits 10 s for a lock.
+	release()
+}
+
+// deadlock makes the applier wait for a row of ours while we ask for one of its rows. We have written much more, so
+// the server ends the applier's transaction.
+func deadlock(t *testing.T, x *experiment) {
+	x.Target.Exec(t, "CREATE DATABASE IF NOT EXISTS elsewhere", "CREATE TABLE IF NOT EXISTS elsewhere.ballast (n INT)")
+	conn, release := hold(t, x, `INSERT INTO elsewhere.ballast WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 50000)
+		SELECT /*+ SET_VAR(cte_max_recursion_depth=50000) */ i FROM n`, fmt.Sprintf("SELECT * FROM shop.accounts WHERE id=%d FOR UPDATE", accounts-1))
+	x.Source.Exec(t, "UPDATE shop.accounts SET balance=balance+1")
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) && x.Target.QueryT(t, "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state='LOCK WAIT'")[0][0] == "0" {
+		time.Sleep(10 * time.Millisecond)
+	}
+	_, err := conn.ExecContext(t.Context(), fmt.Sprintf("SELECT * FROM shop.accounts WHERE id < %d FOR UPDATE", accounts-1))
+	must(t, err)
+	release()
+}
