@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -111,6 +113,7 @@ type Applier struct {
 	meta    *mysqlconn.Session // Table definitions and fingerprints; belongs to the collector, or to the executor while the collector waits for it.
 	leaders [2]*session
 	follow  []*session
+	ddl     atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
 	tables  map[schema.Name]*boundTable
 	maxSQL  int // Largest statement the target takes, in bytes.
 
@@ -175,10 +178,11 @@ func (a *Applier) Run(ctx context.Context, in <-chan *change.Txn) error {
 		return send(ctx, items, &failure{err: err}) // What is in flight may still finish.
 	})
 	g.Go(func() error { return a.executeAll(ctx, items) })
-	alive := make(chan struct{})
-	go func() { defer close(alive); a.keepSessionsAlive(ctx) }()
+	var watch sync.WaitGroup
+	watch.Go(func() { a.keepSessionsAlive(ctx) })
+	watch.Go(func() { a.endLostSessions(ctx) })
 	err := g.Wait()
-	<-alive // errgroup has cancelled ctx.
+	watch.Wait() // errgroup has cancelled ctx.
 	return err
 }
 

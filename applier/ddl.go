@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
@@ -88,26 +89,25 @@ func (a *Applier) record(ctx context.Context, intent *checkpoint.Intent) error {
 	return nil
 }
 
+// runDDL runs the statement on a session of its own, in the context that its event carries, so that nothing of that
+// context stays behind. The session is registered and holds the claim's lock before the intent is committed: a DDL
+// outlives its client, and the next owner must be able to end it.
 func (a *Applier) runDDL(ctx context.Context, t *change.Txn, d *schema.DDL) error {
-	sql := d.SQL
-	intent, err := a.intend(ctx, t, d)
+	conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(ddlWaitTimeout, ddlLockWait)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	sql, err := a.intend(ctx, conn, t, d)
 	if err != nil {
 		return a.failed(ctx, ddlEpoch(t), err, false)
 	}
-	if d.Kind == schema.RenameTable {
-		intent.Witness = a.witness()
-		if err := a.makeWitness(ctx, intent.Witness); err != nil {
-			return a.failed(ctx, ddlEpoch(t), err, false)
-		}
-		sql = d.Witnessed(witnessNames(intent.Witness))
-	}
-	a.epoch++
-	if err := a.record(ctx, intent); err != nil {
-		return a.failed(ctx, ddlEpoch(t), err, false)
-	}
 	crashpoint.Reach(crashpoint.IntentCommit)
-	if err := a.execDDL(ctx, t.DDL, sql); err != nil {
-		return a.ddlFailed(ctx, t, d, err)
+	ddl := &session{conn: conn, used: time.Now()}
+	a.ddl.Store(ddl) // From here on it is kept alive and looked after like the others.
+	defer a.ddl.Store(nil)
+	if err := execDDL(ctx, ddl, t.DDL, sql); err != nil {
+		return ddlFailed(ctx, t, d, err)
 	}
 	crashpoint.Reach(crashpoint.DDLDone)
 	a.forgetTables()
@@ -120,8 +120,32 @@ func (a *Applier) forgetTables() {
 	clear(a.tables)
 }
 
-// intend prepares the record that tells a later run whether the statement ran.
-func (a *Applier) intend(ctx context.Context, t *change.Txn, d *schema.DDL) (*checkpoint.Intent, error) {
+// intend commits the record that tells a later run whether the statement ran, and gives the text to run.
+func (a *Applier) intend(ctx context.Context, conn *mysqlconn.Session, t *change.Txn, d *schema.DDL) (sql string, err error) {
+	if err := a.claim.Register(ctx, conn); err != nil {
+		return "", err
+	}
+	if err := a.claim.GuardStatement(ctx, conn); err != nil {
+		return "", err
+	}
+	intent, err := a.intent(ctx, t, d)
+	if err != nil {
+		return "", err
+	}
+	sql = d.SQL
+	if d.Kind == schema.RenameTable {
+		intent.Witness = a.witness()
+		if err := makeWitness(ctx, conn, intent.Witness); err != nil {
+			return "", err
+		}
+		sql = d.Witnessed(witnessNames(intent.Witness))
+	}
+	a.epoch++
+	return sql, a.record(ctx, intent)
+}
+
+// intent describes what is about to run.
+func (a *Applier) intent(ctx context.Context, t *change.Txn, d *schema.DDL) (*checkpoint.Intent, error) {
 	fingerprint, err := schema.Fingerprint(ctx, a.meta, d.Tables, d.Databases)
 	if err != nil {
 		return nil, err
@@ -137,21 +161,11 @@ func (a *Applier) intend(ctx context.Context, t *change.Txn, d *schema.DDL) (*ch
 	return intent, nil
 }
 
-// execDDL runs the statement on a session of its own, in the context that its event carries, so that nothing of
-// that context stays behind. The session is registered first: a DDL outlives its client, and the next owner must be
-// able to KILL it.
-func (a *Applier) execDDL(ctx context.Context, st *change.Statement, sql string) error {
-	conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(ddlWaitTimeout, ddlLockWait)})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	if err := a.claim.Register(ctx, conn); err != nil {
-		return err
-	}
+// execDDL sets the statement's context and runs it.
+func execDDL(ctx context.Context, ddl *session, st *change.Statement, sql string) error {
 	if st.Database != "" {
 		// The default database may be one that the target does not have; the statement then names its own.
-		if _, err := conn.Exec(ctx, "USE "+schema.QuoteName(st.Database)); err != nil {
+		if _, err := ddl.exec(ctx, "USE "+schema.QuoteName(st.Database)); err != nil {
 			if n, _ := mysqlconn.Number(err); n != 1049 {
 				return err
 			}
@@ -162,15 +176,15 @@ func (a *Applier) execDDL(ctx context.Context, st *change.Statement, sql string)
 		return err
 	}
 	for _, s := range set {
-		if _, err := conn.Exec(ctx, s); err != nil {
+		if _, err := ddl.exec(ctx, s); err != nil {
 			return err
 		}
 	}
-	_, err = conn.Exec(ctx, sql)
+	_, err = ddl.exec(ctx, sql)
 	return err
 }
 
-func (a *Applier) ddlFailed(ctx context.Context, t *change.Txn, d *schema.DDL, err error) error {
+func ddlFailed(ctx context.Context, t *change.Txn, d *schema.DDL, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

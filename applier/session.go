@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
 	"github.com/binseal/binseal/internal/crashpoint"
 	"github.com/binseal/binseal/mysqlconn"
@@ -19,16 +20,28 @@ const packetReserve = 1 << 10
 type session struct {
 	no   int // Row in the progress table: 0 and 1 lead in turn, 2 and up follow.
 	mu   sync.Mutex
-	conn *mysqlconn.Session // Guarded by mu.
+	conn *mysqlconn.Session // Its statements are guarded by mu; never replaced.
 	used time.Time          // When conn last answered; guarded by mu.
+
+	pending pending // The statement under way, for endLostSessions.
 }
 
 // exec sends one packet of statements and gives the matched rows of each.
 func (s *session) exec(ctx context.Context, sql string) ([]int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.ask(ctx, sql)
+}
+
+// ask is exec for a caller that holds mu.
+func (s *session) ask(ctx context.Context, sql string) ([]int64, error) {
+	ctx, done := s.pending.send(ctx)
+	defer done()
 	counts, err := s.conn.Exec(ctx, sql)
 	s.used = time.Now()
+	if f := change.FaultOf(context.Cause(ctx)); err != nil && f != nil {
+		return nil, f // The connection was given up: see endLostSessions.
+	}
 	return counts, err
 }
 
@@ -40,8 +53,7 @@ func (s *session) touch(ctx context.Context) {
 	}
 	defer s.mu.Unlock()
 	if time.Since(s.used) >= keepAlive {
-		_, _ = s.conn.Exec(ctx, "DO 0")
-		s.used = time.Now()
+		_, _ = s.ask(ctx, "DO 0")
 	}
 }
 
@@ -69,7 +81,7 @@ func (a *Applier) openSessions(ctx context.Context) error {
 
 func (a *Applier) sessions() []*session {
 	var all []*session
-	for _, s := range append(a.leaders[:], a.follow...) {
+	for _, s := range append(append(a.leaders[:], a.follow...), a.ddl.Load()) {
 		if s != nil {
 			all = append(all, s)
 		}

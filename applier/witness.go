@@ -29,9 +29,9 @@ func (a *Applier) witness() string {
 
 // makeWitness creates the marker. One that an earlier RENAME left, moved or not, is of no use any more: the record
 // of that statement has been settled.
-func (a *Applier) makeWitness(ctx context.Context, witness string) error {
+func makeWitness(ctx context.Context, conn *mysqlconn.Session, witness string) error {
 	from, to := witnessNames(witness)
-	_, err := a.meta.Exec(ctx, "DROP TABLE IF EXISTS "+from.Quoted()+", "+to.Quoted()+"; CREATE TABLE "+from.Quoted()+" (id INT PRIMARY KEY) ENGINE=InnoDB")
+	_, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+from.Quoted()+", "+to.Quoted()+"; CREATE TABLE "+from.Quoted()+" (id INT PRIMARY KEY) ENGINE=InnoDB")
 	return err
 }
 

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,6 +38,8 @@ var ddl = []string{
 const (
 	claimLimit   = 30 * time.Second
 	claimAttempt = 1 // Seconds, innodb_lock_wait_timeout.
+	lockSeconds  = 5 // Of GET_LOCK before a DDL: our own session for the DDL before may still be closing.
+	pollEvery    = 20 * time.Millisecond
 )
 
 // Options of a claim.
@@ -87,7 +91,7 @@ func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) 
 		}
 		st, err := c.rewrite(ctx, s, owners)
 		if err == nil {
-			return c, st, nil
+			return c, st, c.endOldStatement(ctx, s)
 		}
 		if !mysqlconn.LockConflict(err) || time.Now().After(deadline) {
 			return nil, State{}, fmt.Errorf("claim stream %s: %w", o.Stream, err)
@@ -177,7 +181,7 @@ func (c *Claim) awaitEnd(ctx context.Context, s *mysqlconn.Session, ids []uint64
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(pollEvery):
 		}
 	}
 }
@@ -264,6 +268,63 @@ func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session) error {
 	_, err := s.Exec(ctx, fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
 		quote(c.opts.Stream), quote(c.server.uuid), c.server.bootedAt, s.ConnID, quote(c.Owner)))
 	return mysqlconn.Describe(s.Leg, "register a session", err)
+}
+
+// GuardStatement makes s the session that may run a DDL under this claim, until it is closed: s takes a user-level
+// lock, which no implicit commit releases, and then looks whether the stream is still ours. A later owner rewrites the
+// rows first and then takes the same lock, ending whoever holds it, so that a DDL either runs before that claim has
+// the state settled, or not at all. Without it a daemon that was stopped between intent and statement would run the
+// statement after another daemon has taken over and run it too.
+func (c *Claim) GuardStatement(ctx context.Context, s *mysqlconn.Session) error {
+	var got sql.NullInt64
+	if err := s.QueryRow(ctx, "SELECT GET_LOCK(?, ?)", c.statementLock(), lockSeconds).Scan(&got); err != nil {
+		return mysqlconn.Describe(s.Leg, "lock for a DDL", err)
+	}
+	if got.Int64 != 1 {
+		return fmt.Errorf("claim stream %s: another session is about to run a DDL", c.opts.Stream)
+	}
+	var owners, ours int64
+	err := s.QueryRow(ctx, "SELECT COUNT(*), COALESCE(SUM(owner=?),0) FROM `binseal`.`progress` WHERE stream=?", c.Owner, c.opts.Stream).Scan(&owners, &ours)
+	if err != nil {
+		return mysqlconn.Describe(s.Leg, "look at the claim", err)
+	}
+	if fenced && (owners == 0 || owners != ours) {
+		return fencedOff(c.opts.Stream)
+	}
+	return nil
+}
+
+// endOldStatement ends the session that holds an old owner's lock for a DDL, and waits until it is gone.
+func (c *Claim) endOldStatement(ctx context.Context, s *mysqlconn.Session) error {
+	for deadline := time.Now().Add(claimLimit); ; {
+		var got, holder sql.NullInt64
+		if err := s.QueryRow(ctx, "SELECT GET_LOCK(?, 0), IS_USED_LOCK(?)", c.statementLock(), c.statementLock()).Scan(&got, &holder); err != nil {
+			return mysqlconn.Describe(s.Leg, "wait for an old DDL", err)
+		}
+		if got.Int64 == 1 {
+			_, err := s.Exec(ctx, "DO RELEASE_LOCK("+quote(c.statementLock())+")")
+			return mysqlconn.Describe(s.Leg, "wait for an old DDL", err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("claim stream %s: the old owner's DDL still runs after %s", c.opts.Stream, claimLimit)
+		}
+		if holder.Valid {
+			if err := s.Kill(ctx, uint64(holder.Int64)); err != nil {
+				return mysqlconn.Describe(s.Leg, "end an old DDL", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// statementLock is the name of the stream's user-level lock; names are server-wide and at most 64 characters.
+func (c *Claim) statementLock() string {
+	sum := sha256.Sum256([]byte(c.opts.Stream))
+	return "binseal." + hex.EncodeToString(sum[:16])
 }
 
 // Mark is the first statement of each target transaction: fence, mark and record in one (DESIGN.md §2). It must

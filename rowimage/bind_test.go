@@ -107,3 +107,23 @@ func TestMembers(t *testing.T) {
 		}
 	}
 }
+
+// The ids that charsetOf knows are the server's: no other one is taken for a character set that is carried over.
+func TestServerCharsets(t *testing.T) {
+	l := newLab(t, "MINIMAL")
+	carried := 0
+	for _, row := range l.QueryT(t, "SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS") {
+		want := ""
+		switch row[1] {
+		case "utf8mb4", "utf8mb3", "latin1", "ascii", "binary":
+			want = row[1]
+			carried++
+		}
+		if got := charsetOf(uint16(number(t, row[0]))); got != want {
+			t.Errorf("collation %s is of %q, the server says %s", row[0], got, row[1])
+		}
+	}
+	if carried < 100 {
+		t.Errorf("only %d collations seen", carried)
+	}
+}

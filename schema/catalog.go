@@ -15,7 +15,7 @@ import (
 // Catalog loads the definitions of the target's tables and keeps them until Forget. The target is the schema
 // history: DDL is applied in order, so its definition is the right one for the next row event.
 //
-// A table costs three short queries when it is first asked for; foreign keys and collations are read once for the
+// A table costs four short queries when it is first asked for; foreign keys and collations are read once for the
 // whole server. The session needs the right to see the tables (any privilege on them), and TRIGGER to see their
 // triggers: without it Table.Triggers stays empty. Safe for concurrent use; queries run one at a time.
 type Catalog struct {

@@ -34,8 +34,8 @@ const withoutEffect = 1<<4 | 1<<13 | 1<<14 | 1<<15 | 1<<28
 //
 // The time zone is carried only by statements that depend on it, such as a TIMESTAMP with a literal default.
 // "SYSTEM" is the zone of the source's machine, which the event does not tell: it is a *change.Fault
-// BS-DDL-TIMEZONE, unless the reader that knows the source has replaced it by an offset. A bit of sql_mode that has
-// no name is a BS-DDL-UNSUPPORTED.
+// BS-DDL-TIMEZONE, unless whoever knows the source has replaced it (SystemZone). A bit of sql_mode that has no name is
+// a BS-DDL-UNSUPPORTED.
 func SessionStatements(c change.SessionContext) ([]string, error) {
 	var out []string
 	set := func(format string, args ...any) { out = append(out, "SET SESSION "+fmt.Sprintf(format, args...)) }
@@ -116,6 +116,17 @@ func zoneStatement(zone string) (string, error) {
 		return "", unsupported("a statement under a time zone whose name is not plain", "use a named zone or an offset on the source")
 	}
 	return "time_zone='" + zone + "'", nil
+}
+
+// SystemZone is the time zone that stands for "SYSTEM" on a server whose @@system_time_zone is given; false when that
+// does not tell. Only UTC does: the variable holds an abbreviation, as it was when the server started, and others are
+// not unique and change with daylight saving (London is GMT in winter and BST in summer).
+func SystemZone(systemTimeZone string) (zone string, ok bool) {
+	switch systemTimeZone {
+	case "UTC", "UCT", "Etc/UTC", "Zulu", "Universal":
+		return "+00:00", true
+	}
+	return "", false
 }
 
 // zoneCharacters are what offsets and names of zones are made of; nothing of it needs quoting.

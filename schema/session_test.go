@@ -64,3 +64,11 @@ func TestSessionStatementsRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestSystemZone(t *testing.T) {
+	for name, want := range map[string]string{"UTC": "+00:00", "GMT": "", "CET": "", "": ""} {
+		if got, ok := SystemZone(name); got != want || ok != (want != "") {
+			t.Errorf("SystemZone(%q) = %q, %v", name, got, ok)
+		}
+	}
+}

@@ -19,37 +19,47 @@ const metaWaitTimeout = 8 * time.Hour
 // metaLockWait bounds its waits for metadata locks and for the claim.
 const metaLockWait = 10 * time.Second
 
+// metaReadTimeout bounds its statements, so that a half-open connection shows: longer than any of its waits for a
+// lock and than reading the definition of one table.
+const metaReadTimeout = 30 * time.Second
+
+// setupLimit bounds what comes before the streaming: claim, sessions, a DDL to settle. The claim may wait for 30 s,
+// twice.
+const setupLimit = 2 * time.Minute
+
 // runOnce claims the stream and streams from the record until something ends it. Crash-only: whatever fails, the
 // next run begins here, and this is the only way in which a stream recovers.
 func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	s.mu.Lock()
 	s.totals.Runs++
 	s.mu.Unlock()
-	meta, err := s.o.Target.Open(ctx, mysqlconn.SessionOptions{Metadata: true, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
+	setup, cancel := context.WithTimeout(ctx, setupLimit)
+	defer cancel()
+	meta, err := s.o.Target.Open(setup, mysqlconn.SessionOptions{Metadata: true, ReadTimeout: metaReadTimeout, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = meta.Close() }()
-	claim, st, err := checkpoint.Take(ctx, meta, checkpoint.Options{Stream: s.o.Name, Sessions: s.o.Sessions, Hash: s.o.ConfigHash, Logger: s.o.Logger}, &s.owners)
+	claim, st, err := checkpoint.Take(setup, meta, checkpoint.Options{Stream: s.o.Name, Sessions: s.o.Sessions, Hash: s.o.ConfigHash, Logger: s.o.Logger}, &s.owners)
 	if err != nil {
 		return err
 	}
 	var first change.Checkpoint
 	if st.Fresh {
-		if first, err = s.firstCheckpoint(ctx); err != nil {
+		if first, err = s.firstCheckpoint(setup); err != nil {
 			return err
 		}
 		st.Checkpoint = first
 	}
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
-	app, err := applier.Open(ctx, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Mode: s.o.Mode, Sessions: s.o.Sessions,
+	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Mode: s.o.Mode, Sessions: s.o.Sessions,
 		Careful: careful, Seen: s.lag.seen, Beat: s.beat, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
 	if err != nil {
 		return err
 	}
 	defer app.Close()
 	if st.Fresh {
-		if err := app.Record(ctx, first); err != nil {
+		if err := app.Record(setup, first); err != nil {
 			return err
 		}
 	}

@@ -74,7 +74,7 @@ func (r *Rig) StartLoad(t testing.TB, clients int, pace Pace, ddl bool) *Load {
 	}
 	if ddl {
 		rnd := rand.New(rand.NewPCG(r.Seed, 1<<32))
-		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, Pace(150*time.Millisecond), definition) })
+		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, Pace(400*time.Millisecond), definition) })
 	}
 	return l
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/stream"
 )
 
 // quietEvery is how often the live line is printed where it cannot be rewritten in place.
@@ -87,10 +88,18 @@ func (m *meter) line(ctx context.Context) string {
 	} else {
 		text += "  | target        tx/s"
 	}
-	seen := "unknown"
-	if lag.LagSeconds != nil {
-		seen = fmt.Sprintf("%.3f s", *lag.LagSeconds)
-	}
 	m.at, m.written, m.applied = now, written, applied
-	return text + fmt.Sprintf("  lag %s  behind %d bytes  %s", seen, lag.Behind.Bytes, lag.State)
+	return text + "  " + distance(lag)
+}
+
+// distance words how far the target is behind; what the daemon does not know yet is a question mark, not 0.
+func distance(lag stream.Lag) string {
+	seconds, bytes := "?", "?"
+	if lag.LagSeconds != nil {
+		seconds = fmt.Sprintf("%.3f", *lag.LagSeconds)
+	}
+	if lag.SourceSampleAgeSeconds != nil {
+		bytes = fmt.Sprint(lag.Behind.Bytes)
+	}
+	return fmt.Sprintf("lag %s s  behind %s bytes  %s", seconds, bytes, lag.State)
 }

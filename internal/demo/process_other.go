@@ -4,5 +4,5 @@ package demo
 
 import "syscall"
 
-// dieWithParent has no counterpart here: a killed demo leaves its daemon behind.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// dieWithParent can only give a process group of its own here: a killed demo leaves its daemon behind.
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

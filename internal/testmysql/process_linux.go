@@ -10,8 +10,10 @@ import (
 )
 
 // dieWithParent makes the kernel kill the server when the thread that started it ends, so that a crashed or
-// killed test leaves no server behind.
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// killed test leaves no server behind. The process group of its own keeps a terminal's Ctrl-C from the server.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
 
 // waitStopped waits until SIGSTOP has reached every thread: the signal returns before that, and a server that is
 // not quite stopped may still answer.

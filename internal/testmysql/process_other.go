@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// dieWithParent has no counterpart here: a killed test leaves its servers behind.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// dieWithParent can only give a process group of its own here: a killed test leaves its servers behind.
+func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // waitStopped gives SIGSTOP time to reach every thread.
 func waitStopped(int) error {
