@@ -62,6 +62,8 @@ type Config struct {
 	Filter   *schema.Filter
 	Mode     Mode
 	Sessions int // Followers of a split epoch, 1–32.
+	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
+	AllowUnencrypted bool
 	// Careful applies the epochs that begin at or before a position one at a time and strict: the run before ended
 	// there with Again.
 	Careful Careful

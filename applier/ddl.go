@@ -51,6 +51,9 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 		return at(err, t)
 	}
 	if run {
+		if err := a.allowed(ctx, d); err != nil {
+			return at(err, t)
+		}
 		if err := a.runDDL(ctx, t, d); err != nil {
 			return err
 		}
@@ -65,6 +68,28 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 	}
 	crashpoint.Reach(crashpoint.DDLRecorded)
 	a.cfg.Observer.Committed(Progress{Checkpoint: a.cp, Epoch: a.epoch, Transactions: 1, LogBytes: t.LogBytes, DDL: true})
+	return nil
+}
+
+// allowed refuses statements that run well and end in something else than on the source, or than promised.
+func (a *Applier) allowed(ctx context.Context, d *schema.DDL) error {
+	if d.Unencrypted && !a.cfg.AllowUnencrypted {
+		return &change.Fault{Code: "BS-DDL-UNENCRYPTED", Class: change.ClassPerson, Where: names(d),
+			What: "a " + d.Kind.String() + " asks for a table without encryption at rest",
+			Next: "set target.at_rest.require to skip if the target may hold unencrypted tables, then start again"}
+	}
+	if !d.NumbersRows {
+		return nil
+	}
+	def, err := a.catalog.Table(ctx, d.Tables[0].Schema, d.Tables[0].Table)
+	if err != nil {
+		return err
+	}
+	if def.Identity == nil {
+		return &change.Fault{Code: "BS-DDL-NUMBERS-ROWS", Class: change.ClassPerson, Where: def.String(),
+			What: "an " + d.Kind.String() + " numbers the rows of a keyless table, whose order differs between the servers",
+			Next: "load the table again from the source at a later position"}
+	}
 	return nil
 }
 

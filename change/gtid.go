@@ -1,6 +1,7 @@
 package change
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,15 @@ func ParseGTIDSet(s string) (GTIDSet, error) {
 	if err != nil {
 		return GTIDSet{}, fmt.Errorf("GTID set: %w", err)
 	}
-	return GTIDSet{set: *parsed.(*mysql.MysqlGTIDSet)}, nil
+	set := GTIDSet{set: *parsed.(*mysql.MysqlGTIDSet)}
+	for _, tags := range set.set {
+		for _, intervals := range tags {
+			if len(intervals) > 0 && intervals[0].Start < 1 { // Sorted.
+				return GTIDSet{}, errors.New("GTID set: transactions are numbered from 1")
+			}
+		}
+	}
+	return set, nil
 }
 
 // String renders the set as the server does, sorted by uuid; "" when empty.

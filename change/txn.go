@@ -16,7 +16,10 @@ const (
 
 // String names the operation as SQL does.
 func (o Op) String() string {
-	return [...]string{"?", "INSERT", "UPDATE", "DELETE"}[min(int(o), 3)]
+	if o > Delete {
+		o = 0
+	}
+	return [...]string{"?", "INSERT", "UPDATE", "DELETE"}[o]
 }
 
 // Flags of a row event (rows_event.h, enum_flag). They are decided per event: any session of the source may

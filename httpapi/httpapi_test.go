@@ -88,7 +88,7 @@ func TestLagBody(t *testing.T) {
 	mark := stream.Mark{File: "binlog.000003", Pos: 88123, GTID: "g:1-5"}
 	lag := stream.Lag{
 		Stream: "shop", State: stream.StateStreaming, CaughtUp: true, LagSeconds: seconds(0.004),
-		Basis: change.BasisImmediateCommit, Behind: stream.Behind{Exact: true},
+		Basis: change.BasisImmediateCommit, Behind: &stream.Behind{Exact: true},
 		DrainSeconds: seconds(0), ETASeconds: seconds(0), ETAState: stream.ETACaughtUp,
 		Read: mark, Applied: mark, SourceEnd: mark, ServerUUID: "u", SourceSampleAgeSeconds: seconds(0.4),
 		ClockOffsetMS: seconds(-3.1), ObservedAt: time.Date(2026, 11, 23, 10, 0, 0, 123e6, time.UTC),

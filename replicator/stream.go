@@ -13,6 +13,7 @@ import (
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/mysqlconn"
+	"github.com/binseal/binseal/schema"
 )
 
 // Run reads the source's log behind from and yields its transactions until ctx ends or something fails. It does not
@@ -55,7 +56,22 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 		return err
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from.ByGTID, yield)
+	return r.pump(l, &frames, from.ByGTID, inZone(info.SystemTimeZone, yield))
+}
+
+// inZone puts a zone in place of "SYSTEM" in the statements that depend on the source's own zone, where the source
+// tells which that is. Where it does not, the statement stays as it is, and whoever runs it refuses it.
+func inZone(system string, yield func(*change.Txn) error) func(*change.Txn) error {
+	zone, ok := schema.SystemZone(system)
+	if !ok {
+		return yield
+	}
+	return func(t *change.Txn) error {
+		if t.DDL != nil && t.DDL.Session.TimeZone == "SYSTEM" {
+			t.DDL.Session.TimeZone = zone
+		}
+		return yield(t)
+	}
 }
 
 // check asks the source, on a plain session, whether it can go on at the checkpoint.

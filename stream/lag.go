@@ -155,7 +155,7 @@ func (l *lagClock) logSizes(sizes map[string]uint64) {
 func (l *lagClock) needSizes() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.applied.Pos.File == l.end.File || l.applied.Pos.IsZero() {
+	if l.applied.Pos.File == l.end.File {
 		return false
 	}
 	_, ok := l.sizes[l.applied.Pos.File]
@@ -210,7 +210,7 @@ func (l *lagClock) report(name string, state State, r read) Lag {
 		lag.SourceEnd = Mark{File: l.end.File, Pos: l.end.Pos, GTID: l.endGTIDs.String()}
 		lag.Behind = l.behind()
 	}
-	known := l.sampled && !l.applied.Pos.IsZero()
+	known := l.sampled && (l.applied.ByGTID || !l.applied.Pos.IsZero())
 	if known && !lag.Stale && l.covered() {
 		lag.LagSeconds = seconds(0)
 		lag.CaughtUp = state == StateStreaming
@@ -245,8 +245,8 @@ func (l *lagClock) since(sourceNow time.Time, stale bool) *float64 {
 }
 
 // behind is the distance to the source's end.
-func (l *lagClock) behind() Behind {
-	b := Behind{Exact: l.applied.ByGTID}
+func (l *lagClock) behind() *Behind {
+	b := &Behind{Exact: l.applied.ByGTID}
 	if l.applied.ByGTID {
 		b.Transactions = l.endGTIDs.CountMissing(l.gtids)
 		if b.Transactions == 0 {
@@ -274,6 +274,15 @@ func (l *lagClock) distance() uint64 {
 	largest := max(from.Pos, to.Pos)
 	for _, size := range l.sizes {
 		largest = max(largest, size)
+	}
+	if from.IsZero() { // Started by GTID, nothing applied yet: all files that the source keeps may be needed.
+		sum := to.Pos
+		for name, size := range l.sizes {
+			if name != to.File {
+				sum += size
+			}
+		}
+		return sum
 	}
 	first, ok := l.sizes[from.File]
 	if !ok {
@@ -306,7 +315,7 @@ func (l *lagClock) estimate(lag *Lag, known bool) {
 		lag.ETAState = ETAUnstable
 		return
 	}
-	bytes := float64(lag.Behind.Bytes)
+	bytes := float64(lag.Behind.Bytes) // Known: see report.
 	drain := bytes / apply
 	lag.DrainSeconds = &drain
 	if apply <= 1.02*produce {

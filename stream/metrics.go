@@ -56,8 +56,18 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 	gauge("lag_seconds", "Age of the oldest transaction not on the target, on the source's clock; -1 when nothing was ever known.", nil,
 		func() float64 { return optional(s.Lag().LagSeconds) })
 	gauge("lag_stale", "1 when the source could not be asked within the last three seconds.", nil, func() float64 { return boolean(s.Lag().Stale) })
-	gauge("behind_bytes", "Bytes of the source's log that are not on the target.", nil, func() float64 { return float64(s.Lag().Behind.Bytes) })
-	gauge("behind_transactions", "Transactions of the source that are not on the target.", nil, func() float64 { return float64(s.Lag().Behind.Transactions) })
+	gauge("behind_bytes", "Bytes of the source's log that are not on the target; -1 when not known yet.", nil, func() float64 {
+		if b := s.Lag().Behind; b != nil {
+			return float64(b.Bytes)
+		}
+		return -1
+	})
+	gauge("behind_transactions", "Transactions of the source that are not on the target; -1 when not known yet.", nil, func() float64 {
+		if b := s.Lag().Behind; b != nil {
+			return float64(b.Transactions)
+		}
+		return -1
+	})
 	gauge("source_sample_age_seconds", "Time since the source's end was asked; -1 before the first time.", nil,
 		func() float64 { return optional(s.Lag().SourceSampleAgeSeconds) })
 	for _, st := range []State{StateStarting, StateCopying, StateStreaming, StatePaused, StateReconnecting, StateHalted, StateDraining, StateStopped} {

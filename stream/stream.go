@@ -51,6 +51,8 @@ type Options struct {
 	Mode           applier.Mode
 	Sessions       int
 	ConfigHash     string
+	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
+	AllowUnencrypted bool
 	// ExitOnHalt makes Run return when the stream halts, instead of staying up so that its status can tell why.
 	ExitOnHalt bool
 	Heartbeat  time.Duration // Of the source; 0 for the replicator's default.

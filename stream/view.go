@@ -58,7 +58,7 @@ type Lag struct {
 	// Stale: the source could not be asked within the last three seconds; LagSeconds then grows second by second.
 	Stale  bool            `json:"stale"`
 	Basis  change.LagBasis `json:"basis"`
-	Behind Behind          `json:"behind"`
+	Behind *Behind         `json:"behind"` // Null before the source's end was asked for the first time.
 	// DrainSeconds is how long writes would have to stop if one cut over now; null while no rate is known.
 	DrainSeconds *float64 `json:"drain_seconds"`
 	// ETASeconds is null where ETAState is never or unknown.

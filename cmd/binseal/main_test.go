@@ -106,7 +106,7 @@ func TestStatusScreen(t *testing.T) {
 	lag := 0.25
 	status := stream.Status{
 		Stream: "shop", State: stream.StateHalted, Version: "v1", Mode: "auto", Committed: "strict", Epoch: 12,
-		Lag:      stream.Lag{LagSeconds: &lag, Stale: true, Behind: stream.Behind{Bytes: 10, Transactions: 2, Exact: true}},
+		Lag:      stream.Lag{LagSeconds: &lag, Stale: true, Behind: &stream.Behind{Bytes: 10, Transactions: 2, Exact: true}},
 		Problem:  &stream.Problem{Code: "BS-DIVERGED", Class: 4, What: "1 row missing", Where: "shop.orders", Next: "look"},
 		Evidence: []any{map[string]any{"leg": "source", "version": "TLS 1.3", "cipher": "AES", "curve": "X25519MLKEM768", "verified": "verify-identity"}},
 	}
@@ -120,7 +120,7 @@ func TestStatusScreen(t *testing.T) {
 	defer server.Close()
 	addr := strings.TrimPrefix(server.URL, "http://")
 	code, text, stderr := command("status", "--addr", addr)
-	for _, want := range []string{"state        halted", "at least 0.2 s, stale", "10 bytes, 2 transactions", "problem      1 row missing",
+	for _, want := range []string{"state        halted", "0.2 s since it was last known to be caught up; stale", "10 bytes, 2 transactions", "problem      1 row missing",
 		"BS-DIVERGED", "TLS 1.3 AES X25519MLKEM768, verify-identity", "epoch 12"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("code %d, stderr %s: no %q in\n%s", code, stderr, want, text)

@@ -137,7 +137,7 @@ func lagText(l stream.Lag) string {
 	case l.LagSeconds == nil:
 		return "not known: the source's end has never been seen"
 	case l.Stale:
-		return fmt.Sprintf("at least %.1f s, stale: the source cannot be asked", *l.LagSeconds)
+		return fmt.Sprintf("%.1f s since it was last known to be caught up; stale: the source cannot be asked", *l.LagSeconds)
 	case l.CaughtUp:
 		return fmt.Sprintf("%.3f s, caught up", *l.LagSeconds)
 	default:
@@ -146,6 +146,9 @@ func lagText(l stream.Lag) string {
 }
 
 func behindText(l stream.Lag) string {
+	if l.Behind == nil {
+		return "not known: the source's end has never been seen"
+	}
 	about := "about "
 	if l.Behind.Exact {
 		about = ""

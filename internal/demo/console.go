@@ -98,7 +98,7 @@ func distance(lag stream.Lag) string {
 	if lag.LagSeconds != nil {
 		seconds = fmt.Sprintf("%.3f", *lag.LagSeconds)
 	}
-	if lag.SourceSampleAgeSeconds != nil {
+	if lag.Behind != nil {
 		bytes = fmt.Sprint(lag.Behind.Bytes)
 	}
 	return fmt.Sprintf("lag %s s  behind %s bytes  %s", seconds, bytes, lag.State)
