@@ -211,7 +211,7 @@ func (l *lagClock) report(name string, state State, r read) Lag {
 		lag.Behind = l.behind()
 	}
 	known := l.sampled && (l.applied.ByGTID || !l.applied.Pos.IsZero())
-	if known && !lag.Stale && l.covered() {
+	if known && !lag.Stale && l.covered() && len(l.queue) == 0 { // What came after the look waits in the queue.
 		lag.LagSeconds = seconds(0)
 		lag.CaughtUp = state == StateStreaming
 	} else {

@@ -93,7 +93,9 @@ func serve(ctx context.Context, d daemon, listener *httpapi.Server, gatherer pro
 			cancel(listenErr) // A daemon that nobody can ask for its lag is not left running.
 		}
 	})
+	wg.Go(func() { notify(ctx, d) })
 	err := d.Run(ctx)
+	cancel(nil) // Ends notify; a signal's cause, if there was one, stays.
 	stopListening()
 	wg.Wait()
 	if listenErr != nil && change.FaultOf(err) == nil {
