@@ -56,6 +56,7 @@ type netChange struct {
 	before []byte // Image before the epoch; nil when the row was not there.
 	after  []byte // Image after the epoch; nil when the row is gone.
 	last   []byte // An image with the key's values, also when neither of the others is left.
+	merged bool   // More than one change of the source went into it.
 }
 
 // op is the net operation; 0 when nothing is to be done.
@@ -85,6 +86,7 @@ type boundTable struct {
 	def    *schema.Table
 	source *change.TableMap
 	layout *rowimage.Layout
+	json   bool // Has a column of type JSON.
 }
 
 func newEpoch() *epoch {
@@ -250,7 +252,7 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 		return nil, at(err, t)
 	}
 	if b == nil {
-		b = &boundTable{def: def}
+		b = &boundTable{def: def, json: slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })}
 		a.tables[name] = b
 		if def.Class == schema.Ordered {
 			a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
@@ -383,7 +385,7 @@ func (tc *tableChanges) put(key, img []byte) error {
 	if c.after != nil {
 		return tc.contradiction("inserts a key that is there")
 	}
-	c.after, c.last = img, img
+	c.after, c.last, c.merged = img, img, true
 	return nil
 }
 
@@ -397,7 +399,7 @@ func (tc *tableChanges) replace(key, before, after []byte) error {
 	if c.after == nil {
 		return tc.contradiction("updates a row that is gone")
 	}
-	c.after, c.last = after, after
+	c.after, c.last, c.merged = after, after, true
 	return nil
 }
 

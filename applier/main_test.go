@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"encoding/binary"
+	"flag"
 	"log/slog"
 	"testing"
 	"time"
@@ -14,7 +15,11 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "400") // Cheap here; the command line has the last word.
+	// The collations' library brings a logger that starts a goroutine when the process starts.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+}
 
 // Wire types of the test table's columns (field_types.h).
 const (

@@ -111,9 +111,25 @@ func drawChanges(t *rapid.T, source *table, m *change.TableMap, n int) []change.
 		if rapid.Bool().Draw(t, "keeps its key") {
 			r.id = old.id
 		}
-		if source.replace(old, r) == nil {
+		if other := source.rows[rapid.SampledFrom(keys).Draw(t, "with")]; other != old && rapid.Bool().Draw(t, "swap") {
+			rows = append(rows, swap(source, m, old, other)...)
+		} else if source.replace(old, r) == nil {
 			rows = append(rows, rowsOf(m, op, 0, old.image(), r.image())...)
 		}
+	}
+	return rows
+}
+
+// swap lets two rows exchange their unique values, by way of NULL as a source has to.
+func swap(source *table, m *change.TableMap, a, b modelRow) []change.Row {
+	var rows []change.Row
+	for _, c := range [][2]modelRow{
+		{a, {a.id, 0, 0, a.v}}, {b, {b.id, a.u, a.w, b.v}}, {{a.id, 0, 0, a.v}, {a.id, b.u, b.w, a.v}},
+	} {
+		if source.replace(c[0], c[1]) != nil {
+			panic("a swap by way of NULL is always possible")
+		}
+		rows = append(rows, rowsOf(m, change.Update, 0, c[0].image(), c[1].image())...)
 	}
 	return rows
 }

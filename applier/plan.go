@@ -80,7 +80,7 @@ func planEpoch(e *epoch, shards int) (*plan, error) {
 type plannedRow struct {
 	*netChange
 	unique    bool // Enters or leaves a secondary unique index.
-	entangled bool // Gives up a unique value that another update takes: deleted first, inserted last.
+	entangled bool // Gives up a unique value that another update takes, or must be written anew: deleted first, inserted last.
 }
 
 type tableRows struct {
@@ -93,7 +93,10 @@ func (tc *tableChanges) sorted() ([]plannedRow, error) {
 	rows := make([]plannedRow, 0, len(tc.entries))
 	for i := range tc.entries {
 		if c := &tc.entries[i]; c.op() != 0 {
-			rows = append(rows, plannedRow{netChange: c})
+			// An UPDATE does nothing when a JSON document changes to one that compares as equal (1 to 1.0). No source
+			// logs such an update, but merged ones can come to it: the row is written anew.
+			rewrite := c.merged && tc.table.json && c.op() == change.Update
+			rows = append(rows, plannedRow{netChange: c, entangled: rewrite, unique: rewrite && len(tc.table.def.Secondary) > 0})
 		}
 	}
 	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })

@@ -26,9 +26,11 @@ func drawScene(t *rapid.T, tb testing.TB) *scene {
 	s.table = bound(tb, modelTable(s.unique), modelMap())
 	s.applier = newTestApplier(s.table)
 	s.source = newTable(s.unique)
-	drawChanges(t, s.source, s.table.source, rapid.IntRange(0, 15).Draw(t, "rows before"))
+	for i, id := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "B", "c", "d", "E", "f", "g", "h"}), rapid.ID).Draw(t, "rows before") {
+		_ = s.source.insert(modelRow{id: id, u: int32(i % 7), w: int32((i + 3) % 7), v: 1}) // Those that do not fit are left out.
+	}
 	s.target = s.source.clone()
-	s.rows = drawChanges(t, s.source, s.table.source, rapid.IntRange(0, 30).Draw(t, "changes"))
+	s.rows = drawChanges(t, s.source, s.table.source, rapid.IntRange(1, 25).Draw(t, "changes"))
 	return s
 }
 

@@ -185,7 +185,7 @@ func (l *lagClock) seen() (caughtUpAt time.Time, clockOffset time.Duration) {
 // read is what the reader has received.
 type read struct {
 	pos   change.Position
-	gtids string
+	gtids change.GTIDSet
 }
 
 // report derives the figures of /lag.
@@ -195,7 +195,7 @@ func (l *lagClock) report(name string, state State, r read) Lag {
 	now := l.now()
 	offset := l.offset()
 	lag := Lag{Stream: name, State: state, Basis: l.basis, ServerUUID: l.applied.Source.ServerUUID, ObservedAt: now.UTC(),
-		Read:    Mark{File: r.pos.File, Pos: r.pos.Pos, GTID: r.gtids},
+		Read:    Mark{File: r.pos.File, Pos: r.pos.Pos, GTID: r.gtids.String()},
 		Applied: Mark{File: l.applied.Pos.File, Pos: l.applied.Pos.Pos, GTID: l.applied.GTIDs}}
 	if lag.Basis == "" {
 		lag.Basis = change.BasisImmediateCommit
@@ -208,7 +208,7 @@ func (l *lagClock) report(name string, state State, r read) Lag {
 		ms := float64(offset.Microseconds()) / 1000
 		lag.ClockOffsetMS = &ms
 		lag.SourceEnd = Mark{File: l.end.File, Pos: l.end.Pos, GTID: l.endGTIDs.String()}
-		lag.Behind = l.behind()
+		lag.Behind = l.behind(r)
 	}
 	known := l.sampled && (l.applied.ByGTID || !l.applied.Pos.IsZero())
 	if known && !lag.Stale && l.covered() && len(l.queue) == 0 { // What came after the look waits in the queue.
@@ -244,27 +244,32 @@ func (l *lagClock) since(sourceNow time.Time, stale bool) *float64 {
 	return seconds(max(sourceNow.Sub(oldest), 0))
 }
 
-// behind is the distance to the source's end.
-func (l *lagClock) behind() *Behind {
+// behind is the distance to the source's end, or to what was read where that is further: the end was asked up to a
+// second ago.
+func (l *lagClock) behind(r read) *Behind {
 	b := &Behind{Exact: l.applied.ByGTID}
+	end := l.end
+	if r.pos.Compare(end) > 0 {
+		end = r.pos
+	}
 	if l.applied.ByGTID {
-		b.Transactions = l.endGTIDs.CountMissing(l.gtids)
+		all := l.endGTIDs.Clone()
+		all.Union(r.gtids)
+		b.Transactions = all.CountMissing(l.gtids)
 		if b.Transactions == 0 {
 			return b
 		}
-	} else if l.covered() {
-		return b
 	} else {
-		b.Transactions = int64(len(l.queue))
+		b.Transactions = int64(len(l.queue)) // Thinned, so at least so many.
 	}
-	b.Bytes = l.distance()
+	b.Bytes = l.distance(end)
 	return b
 }
 
-// distance is the length of the source's log from the checkpoint to its end, over all files between. A file whose
+// distance is the length of the source's log from the checkpoint to a position, over all files between. A file whose
 // size is not known yet counts as the largest known one.
-func (l *lagClock) distance() uint64 {
-	from, to := l.applied.Pos, l.end
+func (l *lagClock) distance(to change.Position) uint64 {
+	from := l.applied.Pos
 	if from.Compare(to) >= 0 {
 		return 0
 	}

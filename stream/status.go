@@ -13,7 +13,7 @@ func (s *Stream) Lag() Lag {
 	var r read
 	if reader != nil {
 		pos, gtids, _ := reader.ReadPos()
-		r = read{pos: pos, gtids: gtids.String()}
+		r = read{pos: pos, gtids: gtids}
 	}
 	return s.lag.report(s.o.Name, state, r)
 }

@@ -187,7 +187,7 @@ func restartWithoutSource(t *testing.T, rig *Rig, d *Daemon, start func(env ...s
 
 func shiftedClock(t *testing.T, rig *Rig, d *Daemon, start func(env ...string) *Daemon, shift time.Duration) *Daemon {
 	d.Stop(t)
-	d = start("BINSEAL_CLOCK_SHIFT="+shift.String())
+	d = start("BINSEAL_CLOCK_SHIFT=" + shift.String())
 	awaitZero(t, d)
 	blockedTarget(t, rig, d, 5*time.Second, shift)
 	return d

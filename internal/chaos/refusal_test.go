@@ -2,8 +2,7 @@ package chaos
 
 import (
 	"crypto/tls"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,15 +12,18 @@ import (
 	"github.com/binseal/binseal/stream"
 )
 
-// present makes a running server show another certificate to new connections. The CA file that our config trusts
-// stays what it is.
+// present makes a running server show another certificate to new connections. The server checks its own certificate
+// against its CA, so it gets that one too; the CA file that our config trusts stays what it is.
 func present(t *testing.T, s *testmysql.Server, ca *testmysql.CA, o testmysql.IssueOptions) {
 	t.Helper()
-	cert, err := ca.Issue(o)
+	dir := t.TempDir()
+	issued, err := ca.Issue(o)
 	must(t, err)
-	_, _, err = cert.Write(s.Dir, "server")
+	authority, err := ca.Write(dir)
 	must(t, err)
-	s.Exec(t, "ALTER INSTANCE RELOAD TLS")
+	cert, key, err := issued.Write(dir, "server")
+	must(t, err)
+	s.Exec(t, fmt.Sprintf("SET GLOBAL ssl_ca='%s', GLOBAL ssl_cert='%s', GLOBAL ssl_key='%s'", authority, cert, key), "ALTER INSTANCE RELOAD TLS")
 }
 
 func newCA(t *testing.T, name string) *testmysql.CA {
@@ -45,10 +47,17 @@ func terminate(t *testing.T, s *testmysql.Server) string {
 
 // The refusals of package mysqlconn, as an operator meets them: the daemon's first start on real servers.
 func TestRunRefusesWhatIsNotVerifiedTLS(t *testing.T) {
-	r := NewRig(t, Options{Mode: "auto"})
-	plain := testmysql.StartT(t, testmysql.Options{Name: "plain", Binlog: true, NoTLS: true})
-	stranger := newCA(t, "stranger")
-	expired := testmysql.IssueOptions{NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}
+	ca := newCA(t, "refusals") // One for both legs, so that each bad server serves both.
+	source, target := testmysql.SourceOptions(), testmysql.TargetOptions()
+	source.CA, target.CA = ca, ca
+	r := NewRig(t, Options{Mode: "auto", Source: testmysql.StartT(t, source), Target: testmysql.StartT(t, target)})
+	plain := testmysql.StartT(t, testmysql.Options{Name: "plain", NoTLS: true})
+	old, err := ca.Issue(testmysql.IssueOptions{NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)})
+	must(t, err)
+	expired := testmysql.StartT(t, testmysql.Options{Name: "expired", CA: ca, Certificate: old})
+	for _, bad := range []*testmysql.Server{plain, expired} { // Without any account they refuse us in place of a greeting.
+		must(t, bad.CreateReplicationUser(t.Context(), "repl", password))
+	}
 	for _, leg := range []string{"source", "target"} {
 		server, proxy := r.Source, r.SourceProxy
 		if leg == "target" {
@@ -57,6 +66,7 @@ func TestRunRefusesWhatIsNotVerifiedTLS(t *testing.T) {
 		for _, c := range []struct{ name, addr, reason string }{
 			{"a server that speaks plaintext only", plain.Addr, "server offers no TLS"},
 			{"a server that speaks TLS 1.1 at most", terminate(t, server), "TLS version too old"},
+			{"an expired certificate", expired.Addr, "certificate expired"},
 		} {
 			t.Run(leg+": "+c.name, func(t *testing.T) {
 				proxy.SetUpstream(c.addr)
@@ -69,9 +79,8 @@ func TestRunRefusesWhatIsNotVerifiedTLS(t *testing.T) {
 			ca           *testmysql.CA
 			options      testmysql.IssueOptions
 		}{
-			{"a certificate of an unknown CA", "unknown CA", stranger, testmysql.IssueOptions{}},
+			{"a certificate of an unknown CA", "unknown CA", newCA(t, "stranger"), testmysql.IssueOptions{}},
 			{"a certificate of another host", "certificate is for another host", server.CA, testmysql.IssueOptions{Hosts: []string{"db.example"}}},
-			{"an expired certificate", "certificate expired", server.CA, expired},
 		} {
 			t.Run(leg+": "+c.name, func(t *testing.T) {
 				present(t, server, c.ca, c.options)
@@ -140,7 +149,4 @@ func TestCertificateReplacedUnderARunningStream(t *testing.T) {
 		})
 	}
 	d.Stop(t)
-	if _, err := os.Stat(filepath.Join(r.Target.Dir, "ca.pem")); err != nil {
-		t.Error(err)
-	}
 }
