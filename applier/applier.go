@@ -261,7 +261,9 @@ func (a *Applier) advance(end change.Position, gtids change.GTIDSet, commitTime 
 	a.gtids.Union(gtids)
 	a.cp.Pos = end
 	a.cp.GTIDs = a.gtids.String()
-	a.cp.CommitTime = commitTime
+	if !commitTime.IsZero() {
+		a.cp.CommitTime = commitTime
+	}
 	a.cp.CaughtUpAt, a.cp.ClockOffset = a.cfg.Seen()
 }
 

@@ -178,7 +178,10 @@ func (e *epoch) note(t *change.Txn) {
 	if e.empty() {
 		e.first = t.Start
 	}
-	e.end, e.commitTime = t.End, t.CommitTime
+	e.end = t.End
+	if !t.CommitTime.IsZero() {
+		e.commitTime = t.CommitTime
+	}
 	e.gtids.Add(t.GTID)
 	e.transactions++
 	e.logBytes += t.LogBytes

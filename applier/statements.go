@@ -3,6 +3,8 @@ package applier
 import (
 	"context"
 	"fmt"
+	"slices"
+	"unsafe"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/rowimage"
@@ -39,14 +41,19 @@ func (m *mismatch) Error() string {
 	return fmt.Sprintf("%s matched %d rows of %s, expected %d", m.verb, m.got, m.where(), m.count)
 }
 
+// sender takes a packet of statements and gives the matched rows of each: a session.
+type sender interface {
+	exec(ctx context.Context, sql string) ([]int64, error)
+}
+
 // writer turns steps into SQL and sends it in packets: several statements in one round trip, none of them COMMIT.
 //
 // A statement is open between begin and end. Its rows are appended to buf directly from the images; nothing is
 // boxed. buf holds, in this order, finished statements of the packet and the open one.
 type writer struct {
 	ctx     context.Context
-	session *session
-	limit   int // Largest packet the target takes, in bytes.
+	session sender
+	limit   int // Largest packet the target takes, in bytes; the bounds of a packet and of a statement stay below it.
 
 	buf     []byte
 	expects []expectation
@@ -66,6 +73,13 @@ func (w *writer) begin(text ...string) {
 	}
 }
 
+// room makes place for a large row at once: growing step by step would hold two buffers of its size.
+func (w *writer) room(image []byte) {
+	if len(image) > packetBytes {
+		w.buf = slices.Grow(w.buf, len(image)+len(image)/16) // Few bytes of a value need an escape.
+	}
+}
+
 // end closes the open statement, and sends the packet when it is large enough.
 func (w *writer) end(x expectation) error {
 	w.statements++
@@ -74,7 +88,8 @@ func (w *writer) end(x expectation) error {
 			What: fmt.Sprintf("a row needs a statement of %d bytes and the target's max_allowed_packet allows %d", size, w.limit),
 			Next: "raise max_allowed_packet on the target (at most 1 GiB), then start again"}
 	}
-	if len(w.buf) > packetBytes && w.start > 0 { // What was there before goes first, so that a packet stays below the limit.
+	packet := min(packetBytes, w.limit)
+	if len(w.buf) > packet && w.start > 0 { // What was there before goes first, so that a packet stays below the limit.
 		open := append([]byte(nil), w.buf[w.start:]...)
 		w.buf = w.buf[:w.start-1] // Without the separator.
 		if err := w.flush(); err != nil {
@@ -83,7 +98,7 @@ func (w *writer) end(x expectation) error {
 		w.buf, w.start = append(w.buf, open...), 0
 	}
 	w.expects = append(w.expects, x)
-	if len(w.buf) >= packetBytes {
+	if len(w.buf) >= packet {
 		return w.flush()
 	}
 	return nil
@@ -100,7 +115,8 @@ func (w *writer) flush() error {
 	if len(w.expects) == 0 {
 		return nil
 	}
-	counts, err := w.session.exec(w.ctx, string(w.buf))
+	// The packet is not copied: nothing writes to buf before the answer is in.
+	counts, err := w.session.exec(w.ctx, unsafe.String(unsafe.SliceData(w.buf), len(w.buf)))
 	if err != nil {
 		return err
 	}
@@ -151,11 +167,12 @@ func (w *writer) list(rows []*netChange, head, tail string, x expectation, row f
 			w.buf = append(w.buf, ',')
 		}
 		at := len(w.buf)
+		w.room(c.after)
 		var err error
 		if w.buf, err = row(w.buf, c); err != nil {
 			return err
 		}
-		if n > 0 && len(w.buf)-w.start > maxSQLBytes { // This row opens a statement of its own.
+		if n > 0 && len(w.buf)-w.start+len(tail) > min(maxSQLBytes, w.limit) { // This row opens a statement of its own.
 			own := append([]byte(nil), w.buf[at:]...)
 			w.buf = w.buf[:at-1]
 			if err := shut(); err != nil {
@@ -207,6 +224,7 @@ func (w *writer) updates(s *step) error {
 	head := "UPDATE /* binseal applier */ " + t.QuotedName() + " SET "
 	for _, c := range s.rows {
 		w.begin(head)
+		w.room(c.after)
 		set, changed, err := l.AppendSet(w.buf, c.before, c.after)
 		if err != nil {
 			return err
@@ -285,6 +303,7 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 	case change.Update:
 		w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
 		var changed bool
+		w.room(r.After)
 		if w.buf, changed, err = l.AppendSet(w.buf, r.Before, r.After); err != nil {
 			return err
 		}

@@ -112,6 +112,9 @@ const (
 // Parts of a transaction arrive in order, with nothing between them; only the last has Last set, and only it has a
 // valid End. A reader that fails inside a transaction never delivers its last part, so whoever holds the earlier
 // parts must roll them back. Most transactions are one part: First and Last both set.
+//
+// A Txn with neither rows nor DDL moves the checkpoint only: an empty transaction, one of excluded tables, or, without
+// a commit time, the begin of a new file of the log.
 type Txn struct {
 	GTID        GTID
 	First, Last bool

@@ -53,7 +53,18 @@ type Options struct {
 // Owners are the tokens under which this process has tried to claim the stream. A claim of a process that has
 // held the stream before succeeds only if nobody else has claimed it since: a daemon that lost its place stops, it
 // does not fight. Not safe for concurrent use.
-type Owners struct{ tokens []string }
+type Owners struct {
+	tokens   []string // Those whose COMMIT was sent; its reply may have been lost.
+	replaced string   // The owner in the rows when the last of them was sent; it stays when that COMMIT failed.
+}
+
+// lostTo reports whether owner, as found in the rows, is a daemon that has claimed the stream after this process.
+func (o *Owners) lostTo(owner string) bool {
+	return len(o.tokens) > 0 && owner != o.replaced && !slices.Contains(o.tokens, owner)
+}
+
+// sent notes that a claim under token is about to be committed in place of owner.
+func (o *Owners) sent(token, owner string) { o.tokens, o.replaced = append(o.tokens, token), owner }
 
 // Claim is the ownership of a stream during one run. It is used by one goroutine at a time.
 type Claim struct {
@@ -83,9 +94,11 @@ func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) 
 	token := make([]byte, 16)
 	_, _ = rand.Read(token) // Never fails: crypto/rand.
 	c := &Claim{Owner: hex.EncodeToString(token), opts: o, epochs: map[int]uint64{}, server: srv}
-	owners.tokens = append(owners.tokens, c.Owner) // Before the COMMIT: its reply may be lost.
 	deadline := time.Now().Add(claimLimit)
 	for {
+		if err := c.look(ctx, s, owners); err != nil {
+			return nil, State{}, err
+		}
 		if err := c.endOldSessions(ctx, s); err != nil {
 			return nil, State{}, err
 		}
@@ -129,6 +142,22 @@ func identify(ctx context.Context, s *mysqlconn.Session) (server, error) {
 	}
 	srv.bootedAt = now - uptime
 	return srv, nil
+}
+
+// look stops a daemon that has lost its place before it ends sessions of the one that has taken it. It takes no lock,
+// since an old owner may hold them; what counts is that rewrite looks again under one.
+func (c *Claim) look(ctx context.Context, s *mysqlconn.Session, owners *Owners) error {
+	var owner string
+	err := s.QueryRow(ctx, "SELECT owner FROM `binseal`.`progress` WHERE stream=? ORDER BY session LIMIT 1", c.opts.Stream).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return mysqlconn.Describe(s.Leg, "look at the claim", err)
+	case owners.lostTo(owner):
+		return fencedOff(c.opts.Stream)
+	}
+	return nil
 }
 
 // endOldSessions KILLs every registered session of the stream on this life of this server. A half-open connection
@@ -202,8 +231,11 @@ func (c *Claim) rewrite(ctx context.Context, s *mysqlconn.Session, owners *Owner
 	if err != nil {
 		return st, err
 	}
-	if len(rows) > 0 && len(owners.tokens) > 1 && !slices.Contains(owners.tokens, rows[0].owner) {
-		return st, fencedOff(c.opts.Stream)
+	owner := ""
+	if len(rows) > 0 {
+		if owner = rows[0].owner; owners.lostTo(owner) {
+			return st, fencedOff(c.opts.Stream)
+		}
 	}
 	if st, err = stateOf(rows, c.opts.Hash); err != nil {
 		return st, err
@@ -212,6 +244,7 @@ func (c *Claim) rewrite(ctx context.Context, s *mysqlconn.Session, owners *Owner
 		return st, mysqlconn.Describe(s.Leg, "claim", err)
 	}
 	crashpoint.Reach(crashpoint.ClaimSent)
+	owners.sent(c.Owner, owner)
 	if _, err := s.Exec(ctx, "COMMIT"); err != nil {
 		return st, mysqlconn.Describe(s.Leg, "commit the claim", err)
 	}
@@ -219,9 +252,7 @@ func (c *Claim) rewrite(ctx context.Context, s *mysqlconn.Session, owners *Owner
 	for _, r := range rows {
 		c.epochs[r.session] = r.epoch
 	}
-	// Registrations of earlier owners: their sessions are gone, or will meet the fence.
-	_, err = s.Exec(ctx, "DELETE FROM `binseal`.`session` WHERE stream="+quote(c.opts.Stream)+" AND owner<>"+quote(c.Owner))
-	return st, mysqlconn.Describe(s.Leg, "forget old sessions", err)
+	return st, nil
 }
 
 func (c *Claim) readLocked(ctx context.Context, s *mysqlconn.Session) ([]row, error) {
@@ -248,11 +279,14 @@ func (c *Claim) readLocked(ctx context.Context, s *mysqlconn.Session) ([]row, er
 	return rows, nil
 }
 
-// ownSQL writes the owner, version and hash into the rows that exist and adds those that do not.
+// ownSQL writes the owner, version and hash into the rows that exist and adds those that do not. It also forgets the
+// registrations of earlier owners: their sessions are gone, or will meet the fence. That is part of the claim's
+// transaction: done behind it, it could forget those of an owner that has claimed in between.
 func (c *Claim) ownSQL(rows []row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "UPDATE `binseal`.`progress` SET owner=%s, protocol=%d, config_hash=%s WHERE stream=%s",
 		quote(c.Owner), Protocol, quote(c.opts.Hash), quote(c.opts.Stream))
+	fmt.Fprintf(&b, "; DELETE FROM `binseal`.`session` WHERE stream=%s AND owner<>%s", quote(c.opts.Stream), quote(c.Owner))
 	for session := range c.opts.Sessions + 2 {
 		if slices.ContainsFunc(rows, func(r row) bool { return r.session == session }) {
 			continue

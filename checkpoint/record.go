@@ -11,6 +11,7 @@ package checkpoint
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/binseal/binseal/change"
 )
@@ -96,6 +97,11 @@ type State struct {
 func stateOf(rows []row, hash string) (State, error) {
 	st := State{Fresh: true}
 	var participants []int
+	for leader := range 2 { // All rows are made in one transaction: a missing one was taken away, and its checkpoint with it.
+		if len(rows) > 0 && !slices.ContainsFunc(rows, func(r row) bool { return r.session == leader }) {
+			return State{}, inconsistent(fmt.Sprintf("the row of session %d is missing", leader))
+		}
+	}
 	for _, r := range rows {
 		if r.record.Checkpoint != nil && (st.Fresh || r.epoch > st.Epoch) {
 			st = State{Checkpoint: *r.record.Checkpoint, Epoch: r.epoch, Intent: r.record.Intent}
@@ -103,6 +109,11 @@ func stateOf(rows []row, hash string) (State, error) {
 		}
 	}
 	if st.Fresh {
+		for _, r := range rows {
+			if r.epoch > 0 {
+				return State{}, inconsistent(fmt.Sprintf("session %d is at epoch %d and there is no checkpoint", r.session, r.epoch))
+			}
+		}
 		return st, nil
 	}
 	epochs := make(map[int]uint64, len(rows))

@@ -35,8 +35,10 @@ type assembler struct {
 	admit   func(change.GTID) error // Called with each GTID event: refuses one that was applied before.
 	done    func(change.GTID)       // Called behind each whole transaction.
 	maxPart int                     // Bytes of rows above which a part is yielded.
-	payload payloadReader
-	tables  tableMaps
+	// byPosition: the checkpoint is a place in the log, not a GTID set.
+	byPosition bool
+	payload    payloadReader
+	tables     tableMaps
 
 	phase     phase
 	gtid      change.GTID
@@ -121,10 +123,21 @@ func (a *assembler) dispatch(ev event) error {
 		return a.addRows(ev)
 	case typeRotate, typeStop, typeFormatDescription:
 		return a.boundary(ev)
-	case typePreviousGTIDs, typeRowsQuery, typeViewChange, typeTransactionCtx, typeIgnorable:
+	case typePreviousGTIDs:
+		return a.newFile(ev)
+	case typeRowsQuery, typeViewChange, typeTransactionCtx, typeIgnorable:
 		return nil // Nothing that changes rows: log bookkeeping, the statement's text, group replication's notes.
 	}
 	return refuse(ev)
+}
+
+// newFile yields the begin of a file of the log, when the source is read by position: an idle source whose log has
+// been rotated has nothing else by which the checkpoint could reach its end, and could not purge the file before.
+func (a *assembler) newFile(ev event) error {
+	if !a.byPosition || a.phase != between {
+		return nil
+	}
+	return a.yield(&change.Txn{First: true, Last: true, Start: ev.end, End: ev.end})
 }
 
 // announce opens a transaction.

@@ -58,7 +58,7 @@ func split(data []byte) [][]byte {
 func TestSeedHistoryIsRead(t *testing.T) {
 	for _, crc := range []bool{true, false} {
 		got, err := read(t, split(join(seedHistory(t, crc))), false, nil)
-		if err != nil || len(got) != 4 {
+		if err != nil || len(got) != 5 {
 			t.Errorf("%d transactions, %v", len(got), err)
 		}
 	}

@@ -240,7 +240,7 @@ func (r *Reader) ended(l *link, frames *framer, gtid change.GTID, err error) err
 // assembler makes the assembler of one run.
 func (r *Reader) assembler(byGTID bool, yield func(*change.Txn) error) *assembler {
 	return &assembler{
-		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, yield: yield,
+		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, byPosition: !byGTID, yield: yield,
 		payload: payloadReader{maxEvent: r.cfg.MaxRowBytes},
 		admit: func(g change.GTID) error {
 			r.mu.Lock()

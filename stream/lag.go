@@ -73,6 +73,9 @@ func (l *lagClock) received(t *change.Txn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seq++
+	if t.CommitTime.IsZero() {
+		return // Only a place in the log.
+	}
 	l.basis = t.Basis
 	if n := len(l.queue); n > 0 && t.CommitTime.Sub(l.queue[n-1].commit).Abs() < thin {
 		l.queue[n-1].seq = l.seq

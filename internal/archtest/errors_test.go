@@ -8,13 +8,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
 
-// codeForm is a stable error code (change.Fault.Code).
-var codeForm = regexp.MustCompile(`^BS-[A-Z]+(-[A-Z]+)*$`)
+// codeForm finds stable error codes (change.Fault.Code) in a text.
+var codeForm = regexp.MustCompile(`\bBS-[A-Z]+(?:-[A-Z]+)*\b`)
 
 // errorRow is a line of the tables in docs/errors.md: | `BS-CODE` | classes | meaning | next step |.
 var errorRow = regexp.MustCompile("(?m)^\\| `(BS-[A-Z-]+)` \\| ([^|]+) \\|")
@@ -59,7 +58,7 @@ func codesInUse(t *testing.T) map[string][]string {
 			ast.Inspect(f.syntax, func(n ast.Node) bool {
 				switch n := n.(type) {
 				case *ast.BasicLit:
-					if code, ok := codeOf(n); ok {
+					for _, code := range codesOf(n) {
 						used[code] = append(used[code], []string{}...)
 					}
 				case *ast.CompositeLit:
@@ -74,14 +73,13 @@ func codesInUse(t *testing.T) map[string][]string {
 	return used
 }
 
-// codeOf is the code that an expression spells out.
-func codeOf(e ast.Expr) (string, bool) {
+// codesOf are the codes in a string literal: the literal itself, or a part of a text that is written out.
+func codesOf(e ast.Expr) []string {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
-		return "", false
+		return nil
 	}
-	text, err := strconv.Unquote(lit.Value)
-	return text, err == nil && codeForm.MatchString(text)
+	return codeForm.FindAllString(lit.Value, -1)
 }
 
 // codeAndClass reads Code and Class of a literal; class is "" when one of them is not spelled out there.
@@ -95,7 +93,9 @@ func codeAndClass(lit *ast.CompositeLit) (code, class string) {
 		switch {
 		case name == nil:
 		case name.Name == "Code":
-			code, _ = codeOf(field.Value)
+			if codes := codesOf(field.Value); len(codes) == 1 {
+				code = codes[0]
+			}
 		case name.Name == "Class":
 			if s, ok := field.Value.(*ast.SelectorExpr); ok {
 				class = classNumbers[s.Sel.Name]

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +59,9 @@ func faults() []fault {
 		{"the target is read-only for a while", readOnly},
 		{"rows on the target are locked beyond the lock wait timeout", lockRows},
 		{"a deadlock on the target", deadlock},
+		{"somebody kills the sessions on both servers", killSessions},
+		{"the passwords are rotated", rotatePasswords},
+		{"a storm of faults on both legs, with DDL", storm},
 	}
 	for _, leg := range []string{"source", "target"} {
 		all = append(all,
@@ -187,4 +192,102 @@ func deadlock(t *testing.T, x *experiment) {
 	_, err := conn.ExecContext(t.Context(), fmt.Sprintf("SELECT * FROM shop.accounts WHERE id < %d FOR UPDATE", accounts-1))
 	must(t, err)
 	release()
+}
+
+// killSessions does what a DBA does who sees a session that stands in the way: ends it, or only its statement.
+func killSessions(t *testing.T, x *experiment) {
+	for i := range 12 {
+		s, user, kill := x.Target, "applier", []string{"KILL ", "KILL QUERY "}[i%2]
+		if i%4 == 3 {
+			s, user = x.Source, "repl"
+		}
+		ids := s.QueryT(t, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER=?", user)
+		for _, id := range ids {
+			_ = s.Run(t.Context(), kill+id[0]) // It may be gone already.
+		}
+		time.Sleep(time.Duration(100+x.rnd.IntN(200)) * time.Millisecond)
+	}
+}
+
+// rotatePasswords changes both accounts first and the file later, as an operator may who is slow.
+func rotatePasswords(t *testing.T, x *experiment) {
+	fresh := fmt.Sprintf("rotated-%d", x.rnd.Uint64())
+	x.Source.Exec(t, "ALTER USER repl IDENTIFIED BY '"+fresh+"'")
+	x.Target.Exec(t, "ALTER USER applier IDENTIFIED BY '"+fresh+"'")
+	x.SourceProxy.Cut(faultproxy.FIN)
+	x.TargetProxy.Cut(faultproxy.FIN)
+	x.daemon.Await(t, 20*time.Second, "the old password is refused", func(st stream.Status) bool {
+		return st.Problem != nil && st.Problem.Code == "BS-AUTH-REFUSED"
+	})
+	must(t, os.WriteFile(x.path("password"), []byte(fresh), 0o600))
+	if log := x.daemon.Log(); strings.Contains(log, fresh) || strings.Contains(log, password) {
+		t.Error("the log shows a password")
+	}
+}
+
+// storm breaks both legs at once, at random, while definitions change too.
+func storm(t *testing.T, x *experiment) {
+	definitions := x.StartLoad(t, 0, 0, true)
+	defer definitions.Stop()
+	proxies := []*faultproxy.Proxy{x.SourceProxy, x.TargetProxy}
+	for end := time.Now().Add(12 * time.Second); time.Now().Before(end); {
+		p := proxies[x.rnd.IntN(2)]
+		dir := faultproxy.Direction(x.rnd.IntN(2))
+		switch x.rnd.IntN(7) {
+		case 0:
+			p.Cut(faultproxy.How(x.rnd.IntN(2)))
+		case 1:
+			p.HalfOpen()
+		case 2:
+			p.SetMode(dir, faultproxy.Stall)
+		case 3:
+			p.SetMode(dir, faultproxy.Swallow)
+		case 4:
+			p.SetDelay(dir, time.Duration(x.rnd.IntN(50))*time.Millisecond)
+		case 5:
+			p.CutAfter(dir, int64(x.rnd.IntN(50_000)), faultproxy.RST)
+		case 6:
+			p.Refuse(true)
+		}
+		time.Sleep(time.Duration(20+x.rnd.IntN(300)) * time.Millisecond)
+		if x.rnd.IntN(2) == 0 {
+			calm(p)
+		}
+		time.Sleep(time.Duration(x.rnd.IntN(600)) * time.Millisecond)
+	}
+	for _, p := range proxies {
+		calm(p)
+	}
+}
+
+// calm ends all faults of a leg. Connections that have lost bytes are cut: nothing right can come from them.
+func calm(p *faultproxy.Proxy) {
+	p.Refuse(false)
+	p.Cut(faultproxy.RST)
+	p.Flow()
+	for _, dir := range []faultproxy.Direction{faultproxy.ToServer, faultproxy.ToClient} {
+		p.SetDelay(dir, 0)
+		p.CutAfter(dir, -1, faultproxy.RST)
+	}
+}
+
+// A stop that is asked for ends the process in time with code 0, whatever the servers do; the next start goes on.
+func TestStopWhileAServerIsFrozen(t *testing.T) {
+	r := begin(t, "auto", seed(t))
+	for _, s := range []*testmysql.Server{r.Source, r.Target} {
+		t.Run(s.Name, func(t *testing.T) {
+			d := r.Start(t, Normal)
+			awaitZero(t, d)
+			load := r.StartLoad(t, 3, Pace(10*time.Millisecond), false)
+			time.Sleep(500 * time.Millisecond)
+			must(t, s.Pause())
+			time.Sleep(300 * time.Millisecond)
+			begun := time.Now()
+			d.Stop(t)
+			t.Logf("stopped in %s", time.Since(begun).Round(10*time.Millisecond))
+			must(t, s.Resume())
+			load.Stop()
+		})
+	}
+	finish(t, r)
 }
