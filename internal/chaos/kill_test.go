@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/binseal/binseal/internal/crashpoint"
+	"github.com/binseal/binseal/internal/testmysql"
 	"github.com/binseal/binseal/stream"
 )
 
@@ -72,6 +73,36 @@ func TestRandomKillsLoseAndDoubleNothing(t *testing.T) {
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) { randomKills(t, mode, 100) })
 	}
+}
+
+// Without GTIDs the checkpoint is a file and a position; the log is rotated meanwhile.
+func TestRandomKillsByPosition(t *testing.T) {
+	s := seed(t)
+	o := testmysql.SourceOptions()
+	o.GTID = false
+	r := NewRig(t, Options{Mode: "split", Seed: s, Source: testmysql.StartT(t, o)})
+	d := r.Start(t, Normal)
+	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	r.Prepare(t)
+	r.AwaitCaughtUp(t, d, 30*time.Second)
+	d.Stop(t)
+	load := r.StartLoad(t, 4, Pace(8*time.Millisecond), true)
+	rnd := rand.New(rand.NewPCG(s, 1))
+	for n := range 30 {
+		d := r.Start(t, Normal)
+		d.Wait(time.Duration(20+rnd.IntN(500)) * time.Millisecond)
+		d.Kill()
+		if n%7 == 0 {
+			r.Source.Exec(t, "FLUSH BINARY LOGS")
+		}
+	}
+	load.Stop()
+	r.Source.Exec(t, "FLUSH BINARY LOGS")
+	d = r.Start(t, Normal)
+	r.AwaitCaughtUp(t, d, 2*time.Minute)
+	d.Await(t, 10*time.Second, "caught up behind an empty log file", func(st stream.Status) bool { return st.Lag.CaughtUp })
+	r.Equal(t)
+	d.Stop(t)
 }
 
 // modes in which each point can be reached; points of split epochs exist only there.

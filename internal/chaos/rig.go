@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/internal/faultproxy"
 	"github.com/binseal/binseal/internal/testmysql"
 	"github.com/binseal/binseal/stream"
@@ -282,13 +283,29 @@ func (d *Daemon) Await(t testing.TB, limit time.Duration, what string, ok func(s
 // AwaitCaughtUp waits until the stream has caught up with the source's end as of now.
 func (r *Rig) AwaitCaughtUp(t testing.TB, d *Daemon, limit time.Duration) {
 	t.Helper()
-	end := r.Source.QueryT(t, "SELECT @@GLOBAL.gtid_executed")[0][0]
+	covers := r.End(t)
 	d.Await(t, limit, "caught up", func(st stream.Status) bool {
 		if st.State == stream.StateHalted {
 			t.Fatalf("the stream halted: %+v\n%s", st.Problem, tail(d.Log()))
 		}
-		return covers(st.Lag.Applied.GTID, end)
+		return covers(st.Lag.Applied)
 	})
+}
+
+// End takes the source's end as of now and gives a test whether an applied mark covers it.
+func (r *Rig) End(t testing.TB) func(applied stream.Mark) bool {
+	t.Helper()
+	row := r.Source.QueryT(t, "SHOW BINARY LOG STATUS")[0]
+	var pos uint64
+	_, err := fmt.Sscan(row[1], &pos)
+	must(t, err)
+	end, gtids := change.Position{File: row[0], Pos: pos}, row[4]
+	return func(applied stream.Mark) bool {
+		if gtids != "" {
+			return covers(applied.GTID, gtids)
+		}
+		return change.Position{File: applied.File, Pos: applied.Pos}.Compare(end) >= 0
+	}
 }
 
 // Equal compares every table on both sides and fails the test on any difference.
