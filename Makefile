@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test soak cases bench bench-memory vet check clean
+.PHONY: build demo test soak bench-memory vet check clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -18,12 +18,6 @@ test: vet ## All tests, on real servers.
 
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...
-
-cases: ## All data cases under testdata/cases.
-	BINSEAL_CASES=all $(GO) test -count=1 -timeout 1h -p 1 -run Case ./...
-
-bench: ## Speed, side by side with the server's own replica threads.
-	$(GO) test -count=1 -timeout 2h -v -run '^$$' -bench . -benchtime 1x ./bench
 
 bench-memory: ## One transaction of 2 GB, and a backlog; prints the daemon's peak memory.
 	$(GO) test -tags bench -count=1 -timeout 1h -v -run Memory ./bench

@@ -93,6 +93,7 @@ type Observer interface {
 	Executed(d time.Duration, statements int)
 	CommitTook(d time.Duration)
 	TableOrdered(table, why string)
+	Collected(rows, bytes int) // What the epoch that is being collected holds now.
 }
 
 // Progress is a commit of the leader.

@@ -118,6 +118,7 @@ func (a *Applier) collect(ctx context.Context, in <-chan *change.Txn, out chan<-
 				recv = nil
 			}
 		}
+		a.cfg.Observer.Collected(cur.rows, cur.bytes)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

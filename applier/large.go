@@ -20,8 +20,14 @@ type large struct {
 // part is the net change of one part of a large transaction.
 type part struct {
 	changes *epoch
-	last    *change.Txn // The transaction's last part, which alone knows its end; nil before.
+	last    *change.Txn   // The transaction's last part, which alone knows its end; nil before.
+	done    chan struct{} // Closed when the part is executed.
 }
+
+// heavyPart is the size of a part, in bytes, above which nothing is read ahead of it. Only a single large row makes a
+// part that large; otherwise three of them would be in memory at a time (read, merged, executed), beside the
+// statement (invariant 7).
+const heavyPart = 24 << 20
 
 // takeLarge merges the parts of a transaction and passes them on, until its last part. If the channel is closed
 // before, the parts sent so far are rolled back by the executor.
@@ -40,7 +46,7 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in <-chan *chang
 			return err
 		}
 		e.note(t)
-		p := &part{changes: e}
+		p := &part{changes: e, done: make(chan struct{})}
 		if t.Last {
 			p.last = t
 		}
@@ -51,6 +57,13 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in <-chan *chang
 		}
 		if t.Last {
 			return nil
+		}
+		if e.bytes > heavyPart {
+			select {
+			case <-p.done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 		select {
 		case next, ok := <-in:
@@ -87,6 +100,7 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 			return a.failed(ctx, whole, err, false)
 		}
 		crashpoint.Reach(crashpoint.LargeSlice)
+		close(p.done)
 		rows += pl.rows
 		whole.changes += p.changes.changes
 		whole.logBytes += p.changes.logBytes

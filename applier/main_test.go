@@ -135,6 +135,7 @@ func (silent) Committed(Progress)             {}
 func (silent) Executed(time.Duration, int)    {}
 func (silent) CommitTook(time.Duration)       {}
 func (silent) TableOrdered(table, why string) {}
+func (silent) Collected(rows, bytes int)      {}
 
 // newTestApplier knows the tables given and has no sessions.
 func newTestApplier(tables ...*boundTable) *Applier {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"unsafe"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/rowimage"
@@ -90,12 +89,10 @@ func (w *writer) end(x expectation) error {
 	}
 	packet := min(packetBytes, w.limit)
 	if len(w.buf) > packet && w.start > 0 { // What was there before goes first, so that a packet stays below the limit.
-		open := append([]byte(nil), w.buf[w.start:]...)
-		w.buf = w.buf[:w.start-1] // Without the separator.
-		if err := w.flush(); err != nil {
+		if err := w.send(string(w.buf[:w.start-1])); err != nil { // Without the separator.
 			return err
 		}
-		w.buf, w.start = append(w.buf, open...), 0
+		w.buf, w.start = w.buf[:copy(w.buf, w.buf[w.start:])], 0 // In place: the open statement may be large.
 	}
 	w.expects = append(w.expects, x)
 	if len(w.buf) >= packet {
@@ -110,13 +107,23 @@ func (w *writer) plain(sql string, x expectation) error {
 	return w.end(x)
 }
 
-// flush sends the packet and checks every statement's count (DESIGN.md §3: divergence stops the stream).
+// flush sends what is in buf.
 func (w *writer) flush() error {
 	if len(w.expects) == 0 {
 		return nil
 	}
-	// The packet is not copied: nothing writes to buf before the answer is in.
-	counts, err := w.session.exec(w.ctx, unsafe.String(unsafe.SliceData(w.buf), len(w.buf)))
+	packet := string(w.buf)
+	w.buf, w.start = w.buf[:0], 0
+	if cap(w.buf) > 4*packetBytes {
+		w.buf = nil // A single huge row should not be in memory twice.
+	}
+	return w.send(packet)
+}
+
+// send sends the statements that have ended and checks the count of each (DESIGN.md §3: divergence stops the
+// stream).
+func (w *writer) send(packet string) error {
+	counts, err := w.session.exec(w.ctx, packet)
 	if err != nil {
 		return err
 	}
@@ -128,10 +135,7 @@ func (w *writer) flush() error {
 			return &mismatch{expectation: x, got: counts[i]}
 		}
 	}
-	w.buf, w.expects, w.start = w.buf[:0], w.expects[:0], 0
-	if cap(w.buf) > 4*packetBytes {
-		w.buf = nil // A single huge row should not stay in memory for ever.
-	}
+	w.expects = w.expects[:0]
 	return nil
 }
 

@@ -25,7 +25,7 @@ type recorder struct {
 }
 
 func (r *recorder) exec(_ context.Context, sql string) ([]int64, error) {
-	r.packets = append(r.packets, sql)
+	r.packets = append(r.packets, strings.Clone(sql)) // The writer goes on to use its memory.
 	r.counts = append(r.counts, slices.Clone(r.writer.expects))
 	if r.matched != nil || r.err != nil {
 		return r.matched, r.err

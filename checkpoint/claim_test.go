@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"slices"
 	"strings"
@@ -117,7 +118,7 @@ func TestClaim(t *testing.T) {
 		"fewer and then more sessions":                                      changeSessions,
 		"an old owner's registrations are forgotten, the new one's are not": forgetRegistrations,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, r, "s"+fmt.Sprint(len(name))) })
+		t.Run(name, func(t *testing.T) { test(t, r, fmt.Sprintf("s%08x", crc32.ChecksumIEEE([]byte(name)))) })
 	}
 }
 

@@ -44,15 +44,15 @@ type Endpoint struct {
 	Program     string                 // program_name in the server's connection attributes; "" means "binseal".
 }
 
-// DumpSettings is what go-mysql's BinlogSyncer needs for one connection. Make new ones for each: password and trust
-// anchors are read anew. With them the syncer can send nothing outside TLS (see guardedConn).
+// DumpSettings is what a client of the replica protocol needs for one connection. Make new ones for each: password and
+// trust anchors are read anew. A client that dials with them can send nothing outside TLS (see guardedConn).
 type DumpSettings struct {
 	Host     string
 	Port     uint16
 	User     string
 	Password Secret
 	TLS      *tls.Config
-	// Dial goes into BinlogSyncerConfig.Dialer.
+	// Dial opens the TCP connection, with the guard on it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 

@@ -15,7 +15,7 @@ const controlSchema = "binseal"
 var (
 	rowPrivileges     = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 	ddlPrivileges     = []string{"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"}
-	controlPrivileges = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"}
+	controlPrivileges = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"} // The last two for the marker tables of RENAME.
 )
 
 // targetSettings checks that the target takes writes, and over TLS alone.

@@ -246,7 +246,7 @@ func (a *assembler) rollbackTo(name string) error {
 		}
 		if m.part != a.part {
 			return halt("BS-EVENT-UNSUPPORTED", "a transaction too large to be held goes back to a savepoint whose changes were passed on already",
-				"raise the bound on a transaction's part, so that the transaction is held whole, and start again")
+				"bring the tables of this transaction to the source's state by hand, then start behind it (docs/operations.md)")
 		}
 		clear(a.rows[m.rows:])
 		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]

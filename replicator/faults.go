@@ -39,7 +39,7 @@ func malformed(err error) *change.Fault {
 // tooLarge refuses an event above the bound on one row (invariant 7: what cannot fit is refused by name).
 func tooLarge() *change.Fault {
 	return halt(codeTooLarge, "an event is larger than the bound on one row or compressed transaction",
-		"raise the bound on one row if the memory allows it, or change the row on both sides by hand and start behind it")
+		"make the change on the target by hand, then start behind its transaction (docs/operations.md); or exclude the table")
 }
 
 // lost is the fault of a stream that misses events or contradicts itself. Reading again from the record may help, so

@@ -27,7 +27,7 @@ type lagClock struct {
 
 	// The source's end, as last asked.
 	sampled  bool
-	askedAt  time.Time // Local clock.
+	askedAt  time.Time // The same moment as sourceAt, on the local clock.
 	sourceAt time.Time // Source's clock just before its end was asked.
 	end      change.Position
 	endGTIDs change.GTIDSet
@@ -62,8 +62,9 @@ func (l *lagClock) restart(cp change.Checkpoint) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queue, l.applied, l.gtids = nil, cp, gtids
+	l.recorded = cp.ClockOffset
 	if cp.CaughtUpAt.After(l.caughtUp) {
-		l.caughtUp, l.recorded = cp.CaughtUpAt, cp.ClockOffset
+		l.caughtUp = cp.CaughtUpAt
 	}
 	return nil
 }
@@ -79,6 +80,9 @@ func (l *lagClock) received(t *change.Txn) {
 	l.basis = t.Basis
 	if n := len(l.queue); n > 0 && t.CommitTime.Sub(l.queue[n-1].commit).Abs() < thin {
 		l.queue[n-1].seq = l.seq
+		if t.CommitTime.Before(l.queue[n-1].commit) { // Commit times need not be in the log's order.
+			l.queue[n-1].commit = t.CommitTime
+		}
 		return
 	}
 	l.queue = append(l.queue, waiting{seq: l.seq, commit: t.CommitTime})
@@ -139,7 +143,7 @@ func (l *lagClock) look(s sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rates.tick(s.local, l.end, s.end, !l.covered())
-	l.sampled, l.askedAt, l.sourceAt = true, l.now(), s.source
+	l.sampled, l.askedAt, l.sourceAt = true, s.local, s.source
 	l.end, l.endGTIDs = s.end, s.gtids
 	l.offsets = append(l.offsets, clockOffset{offset: s.source.Sub(s.local), roundTrip: s.roundTrip})
 	if len(l.offsets) > 9 {
@@ -244,7 +248,8 @@ func (l *lagClock) since(sourceNow time.Time, stale bool) *float64 {
 	default:
 		return nil
 	}
-	return seconds(max(sourceNow.Sub(oldest), 0))
+	// Clocks are known to a few milliseconds only, and 0 is said only of a stream that has caught up (invariant 8).
+	return seconds(max(sourceNow.Sub(oldest), time.Microsecond))
 }
 
 // behind is the distance to the source's end, or to what was read where that is further: the end was asked up to a
@@ -310,7 +315,7 @@ func (l *lagClock) distance(to change.Position) uint64 {
 
 // estimate fills in the drain time and the ETA.
 func (l *lagClock) estimate(lag *Lag, known bool) {
-	if !known {
+	if !known || lag.Stale { // How far the source has gone on is not known.
 		lag.ETAState = ETAUnstable
 		return
 	}
@@ -319,7 +324,7 @@ func (l *lagClock) estimate(lag *Lag, known bool) {
 		return
 	}
 	apply, produce := l.rates.apply.mean, l.rates.produce.mean
-	if apply <= 0 {
+	if apply <= 0 || lag.Behind.Bytes == 0 { // No rate yet, or positions that cannot be compared, as after a failover of the source.
 		lag.ETAState = ETAUnstable
 		return
 	}

@@ -68,6 +68,8 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 		}
 		return -1
 	})
+	gauge("queue_bytes", "Memory held by the epoch that is being collected.", nil, func() float64 { return float64(s.queueBytes.Load()) })
+	gauge("queue_rows", "Rows in the epoch that is being collected.", nil, func() float64 { return float64(s.queueRows.Load()) })
 	gauge("source_sample_age_seconds", "Time since the source's end was asked; -1 before the first time.", nil,
 		func() float64 { return optional(s.Lag().SourceSampleAgeSeconds) })
 	for _, st := range []State{StateStarting, StateCopying, StateStreaming, StatePaused, StateReconnecting, StateHalted, StateDraining, StateStopped} {

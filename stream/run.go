@@ -205,6 +205,12 @@ func (w *watcher) Executed(d time.Duration, statements int) {
 // CommitTook implements applier.Observer.
 func (w *watcher) CommitTook(d time.Duration) { w.stream.metrics.commit.Observe(d.Seconds()) }
 
+// Collected implements applier.Observer.
+func (w *watcher) Collected(rows, bytes int) {
+	w.stream.queueRows.Store(int64(rows))
+	w.stream.queueBytes.Store(int64(bytes))
+}
+
 // TableOrdered implements applier.Observer.
 func (w *watcher) TableOrdered(table, why string) {
 	s := w.stream

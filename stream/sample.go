@@ -56,6 +56,13 @@ func (s *Stream) openSampler(ctx context.Context) *mysqlconn.Session {
 	if err != nil {
 		return nil
 	}
+	s.mu.Lock()
+	uuid := s.cp.Source.ServerUUID
+	s.mu.Unlock()
+	if session.ServerUUID != uuid { // The name leads to another server now: its end says nothing about ours.
+		_ = session.Close()
+		return nil
+	}
 	return session
 }
 

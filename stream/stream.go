@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,8 @@ type Stream struct {
 	clashed time.Time         // The last clash of server ids; used by Run only.
 	beat    chan struct{}
 
+	queueRows, queueBytes atomic.Int64 // Of the epoch that is being collected.
+
 	mu        sync.Mutex // Guards what follows.
 	state     State
 	started   time.Time
@@ -120,7 +123,7 @@ func (s *Stream) note(leg string) func(tlsconf.Evidence) {
 
 // Run streams until ctx ends, then finishes what is in flight and returns nil. It returns the fault when the stream
 // halted (at once with ExitOnHalt, else when ctx ends), and the error of the first start when the environment
-// refuses. Everything else it tries again by itself, from the record.
+// refuses or the configuration cannot be right. Everything else it tries again by itself, from the record.
 func (s *Stream) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	sampling, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -170,7 +173,7 @@ func (s *Stream) final(ctx context.Context, err error) (error, bool) {
 		}
 		return f, true
 	}
-	if f.Class == change.ClassEnvironment && !s.hasStreamed() {
+	if (f.Class == change.ClassEnvironment || f.Class == change.ClassConfig) && !s.hasStreamed() {
 		s.setProblem(err)
 		s.setState(StateStopped)
 		return f, true

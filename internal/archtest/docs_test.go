@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/config"
 	"github.com/binseal/binseal/rowimage"
 	"github.com/binseal/binseal/schema"
 )
@@ -139,6 +140,18 @@ func checkLogCall(t *testing.T, path string, call *ast.CallExpr, used map[string
 		case i > 0:
 			used[text] = true
 		}
+	}
+}
+
+// The config that the README shows is one that binseal takes.
+func TestReadmesConfigIsValid(t *testing.T) {
+	_, rest, _ := strings.Cut(page(t, "README.md"), "```yaml\n")
+	text, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("README.md shows no config")
+	}
+	if _, err := config.Parse("README.md", []byte(text)); err != nil {
+		t.Error(err)
 	}
 }
 

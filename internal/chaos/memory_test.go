@@ -4,11 +4,19 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/binseal/binseal/internal/testmysql"
 )
 
 // Invariant 7 in small; package bench has the transaction of 2 GB and the backlog.
 func TestMemoryIsBounded(t *testing.T) {
-	r := begin(t, "auto", seed(t))
+	target := testmysql.TargetOptions()
+	target.Extra = []string{"--max-allowed-packet=256M"} // A value's escapes make its statement longer than the row.
+	r := NewRig(t, Options{Mode: "auto", Seed: seed(t), Target: testmysql.StartT(t, target)})
+	d := r.Start(t, Normal)
+	awaitZero(t, d)
+	r.Prepare(t)
+	d.Stop(t)
 	for name, write := range map[string]func(*testing.T){
 		"one transaction of 200 MiB": func(t *testing.T) { r.Oversized(t, 200<<20) },
 		"rows of 60 MiB":             func(t *testing.T) { hugeRows(t, r, 60<<20) },
