@@ -33,7 +33,7 @@ const (
 	drainLimit = 7 * time.Second
 	// beatEvery is how often an idle stream commits its record, to keep the last moment at which it had caught up.
 	beatEvery   = 10 * time.Second
-	clashWindow = time.Minute
+	clashWindow = 10 * time.Minute // A MySQL replica connects again after a minute.
 )
 
 // Start says where a stream without a checkpoint begins. The zero value is the source's end at the first start.
