@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test soak bench-memory vet check clean
+.PHONY: build demo test cases soak bench-memory vet check clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -15,6 +15,9 @@ demo: build ## Source, target, daemon, load, a kill, a comparison. DEMO_HOLD=1 k
 
 test: vet ## All tests, on real servers.
 	$(GO) test -count=1 -timeout 30m -p $(TEST_P) ./...
+
+cases: ## All data cases of testdata/cases; `make test` runs the quick ones.
+	BINSEAL_CASES=all $(GO) test -count=1 -timeout 30m -v -run 'TestCases' ./internal/cases
 
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...

@@ -60,6 +60,7 @@ type Config struct {
 	Stream   string
 	Target   *mysqlconn.Endpoint
 	Filter   *schema.Filter
+	Rules    *schema.Rules // For DDL; nil without any.
 	Mode     Mode
 	Sessions int // Followers of a split epoch, 1–32.
 	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
@@ -106,6 +107,9 @@ type Progress struct {
 	Rows         int    // Rows written.
 	LogBytes     uint64 // Of the source's log.
 	DDL          bool
+	Rule         schema.Action // What a rule decided on the DDL; "" without one.
+	Held         bool          // The DDL is held until cutover.
+	Redefined    bool          // The DDL's object has the applier's account as its definer now.
 }
 
 // Applier applies one run of a stream. It is used once.
@@ -259,6 +263,9 @@ func (a *Applier) apply(ctx context.Context, it item) error {
 // advance gives the next item its number and moves the checkpoint behind it.
 func (a *Applier) advance(end change.Position, gtids change.GTIDSet, commitTime time.Time) {
 	a.epoch++
+	if end != a.cp.Pos { // The rows of a created table are part of what is about to be committed.
+		a.cp.Created = ""
+	}
 	a.gtids.Union(gtids)
 	a.cp.Pos = end
 	a.cp.GTIDs = a.gtids.String()

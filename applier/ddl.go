@@ -42,37 +42,115 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 		return err
 	}
 	t := it.txn
-	d, err := schema.ParseDDL(t.DDL)
+	v, err := a.cfg.Rules.Judge(t.DDL)
 	if err != nil {
 		return at(err, t)
 	}
-	run, err := d.Filtered(a.cfg.Filter)
-	if err != nil {
-		return at(err, t)
+	if v.Rule > 0 {
+		a.cfg.Logger.Info("statement decided by a rule", "rule", v.Rule, "action", string(v.Action), "kind", v.Kind, "position", position(t.Start, t.GTID))
 	}
-	if run {
-		if err := a.allowed(ctx, d); err != nil {
-			return at(err, t)
-		}
-		if err := a.runDDL(ctx, t, d); err != nil {
+	run, err := a.toRun(v)
+	if err != nil {
+		return at(v.AllowedBy(err), t)
+	}
+	if !t.Last {
+		return a.createHead(ctx, t, v, run)
+	}
+	did := Progress{Transactions: 1, LogBytes: t.LogBytes, DDL: true, Rule: v.Action}
+	var held []string
+	switch {
+	case !run:
+		a.cfg.Logger.Info("statement skipped", "kind", v.Kind, "position", position(t.Start, t.GTID))
+	case v.DDL.Kind.Held() && !v.DDL.Blind:
+		if held, err = a.holds(t, v.DDL, a.epoch+1); err != nil {
 			return err
 		}
-	} else {
-		a.cfg.Logger.Info("statement skipped", "kind", d.Kind.String(), "position", position(t.Start, t.GTID))
+		did.Held = true
+		a.cfg.Logger.Info("statement held until cutover", "kind", v.Kind, "position", position(t.Start, t.GTID))
+	default:
+		if err := a.allowed(ctx, v); err != nil {
+			return at(err, t)
+		}
+		held = a.heldBy(v.DDL)
+		if did.Redefined, err = a.runDDL(ctx, t, v, held); err != nil {
+			return err
+		}
 	}
 	var gtids change.GTIDSet
 	gtids.Add(t.GTID)
 	a.advance(t.End, gtids, t.CommitTime)
-	if err := a.record(ctx, nil); err != nil {
+	return a.recordDDL(ctx, t, did, held)
+}
+
+// recordDDL commits the record that a statement has been dealt with, together with what it changes among the held ones.
+func (a *Applier) recordDDL(ctx context.Context, t *change.Txn, did Progress, held []string) error {
+	if err := a.record(ctx, nil, held...); err != nil {
 		return a.failed(ctx, ddlEpoch(t), err, false)
 	}
 	crashpoint.Reach(crashpoint.DDLRecorded)
-	a.cfg.Observer.Committed(Progress{Checkpoint: a.cp, Epoch: a.epoch, Transactions: 1, LogBytes: t.LogBytes, DDL: true})
+	did.Checkpoint, did.Epoch = a.cp, a.epoch
+	a.cfg.Observer.Committed(did)
 	return nil
 }
 
+// toRun decides by rule and filter whether the statement concerns the target.
+func (a *Applier) toRun(v *schema.Verdict) (bool, error) {
+	if v.DDL == nil {
+		return false, nil
+	}
+	if v.DDL.Blind {
+		return true, nil
+	}
+	run, err := v.DDL.Filtered(a.cfg.Filter)
+	if err != nil && v.Action == schema.Apply {
+		return true, nil // The operator's word for a statement that names excluded tables too.
+	}
+	return run, err
+}
+
+// createHead runs the CREATE of a CREATE TABLE … SELECT. Its rows follow in the same source transaction, but a CREATE
+// commits by itself. So the checkpoint stays before the transaction, and the record names it as created:
+//
+//	intent: at 100, after that: at 100 with uuid:7 created
+//	CREATE TABLE shop.copy (…)
+//	done:   at 100 with uuid:7 created
+//	BEGIN, at 250 with uuid:1-7, rows, COMMIT
+//
+// A run that starts again at 100 reads uuid:7 again from its begin. If the record names it, the CREATE has run, and
+// only the rows are missing: none of them can be there, since they commit with the checkpoint 250.
+func (a *Applier) createHead(ctx context.Context, t *change.Txn, v *schema.Verdict, run bool) error {
+	switch {
+	case !run: // The reader has dropped the rows of excluded tables.
+		a.cfg.Logger.Info("statement skipped", "kind", v.Kind, "position", position(t.Start, t.GTID))
+		return nil
+	case !v.DDL.OpensTransaction && !v.DDL.Blind:
+		return at(&change.Fault{Code: "BS-DDL-UNSUPPORTED", Class: change.ClassPerson, What: "a " + v.Kind + " stands inside a transaction",
+			Next: "make its change on the target by hand, then start behind this transaction"}, t)
+	case a.cp.Created == created(t):
+		return nil
+	}
+	if err := a.allowed(ctx, v); err != nil {
+		return at(err, t)
+	}
+	if _, err := a.runDDL(ctx, t, v, nil); err != nil {
+		return err
+	}
+	a.epoch++
+	a.cp.Created = created(t)
+	return a.recordDDL(ctx, t, Progress{DDL: true, Rule: v.Action, LogBytes: t.LogBytes}, nil)
+}
+
+// created names a transaction in Checkpoint.Created.
+func created(t *change.Txn) string {
+	if t.GTID.IsZero() {
+		return t.Start.String()
+	}
+	return t.GTID.String()
+}
+
 // allowed refuses statements that run well and end in something else than on the source, or than promised.
-func (a *Applier) allowed(ctx context.Context, d *schema.DDL) error {
+func (a *Applier) allowed(ctx context.Context, v *schema.Verdict) error {
+	d := v.DDL
 	if d.Unencrypted && !a.cfg.AllowUnencrypted {
 		return &change.Fault{Code: "BS-DDL-UNENCRYPTED", Class: change.ClassPerson, Where: names(d),
 			What: "a " + d.Kind.String() + " asks for a table without encryption at rest",
@@ -86,9 +164,9 @@ func (a *Applier) allowed(ctx context.Context, d *schema.DDL) error {
 		return err
 	}
 	if def.Identity == nil {
-		return &change.Fault{Code: "BS-DDL-NUMBERS-ROWS", Class: change.ClassPerson, Where: def.String(),
+		return v.AllowedBy(&change.Fault{Code: "BS-DDL-NUMBERS-ROWS", Class: change.ClassPerson, Where: def.String(),
 			What: "an " + d.Kind.String() + " numbers the rows of a keyless table, whose order differs between the servers",
-			Next: "load the table again from the source at a later position"}
+			Next: "load the table again from the source at a later position"})
 	}
 	return nil
 }
@@ -97,12 +175,18 @@ func (a *Applier) allowed(ctx context.Context, d *schema.DDL) error {
 func ddlEpoch(t *change.Txn) *epoch { return &epoch{first: t.Start, end: t.End, transactions: 1} }
 
 // record commits the checkpoint, with an intent or without, in a transaction of its own under the epoch a.epoch.
-func (a *Applier) record(ctx context.Context, intent *checkpoint.Intent) error {
+// statements on the held ones go with it.
+func (a *Applier) record(ctx context.Context, intent *checkpoint.Intent, held ...string) error {
 	leader := a.leaders[a.epoch%2]
 	cp := a.cp
 	w, err := a.begin(ctx, leader, a.epoch, checkpoint.Record{Checkpoint: &cp, Intent: intent})
 	if err != nil {
 		return err
+	}
+	for _, sql := range held {
+		if err := w.plain(sql, expectation{count: anyCount, verb: "HOLD"}); err != nil {
+			return err
+		}
 	}
 	if err := w.flush(); err != nil {
 		return err
@@ -116,28 +200,34 @@ func (a *Applier) record(ctx context.Context, intent *checkpoint.Intent) error {
 
 // runDDL runs the statement on a session of its own, in the context that its event carries, so that nothing of that
 // context stays behind. The session is registered and holds the claim's lock before the intent is committed: a DDL
-// outlives its client, and the next owner must be able to end it.
-func (a *Applier) runDDL(ctx context.Context, t *change.Txn, d *schema.DDL) error {
+// outlives its client, and the next owner must be able to end it. redefined reports that the applier's account has
+// become the object's definer.
+func (a *Applier) runDDL(ctx context.Context, t *change.Txn, v *schema.Verdict, held []string) (redefined bool, err error) {
+	d := v.DDL
 	conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(ddlWaitTimeout, ddlLockWait)})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = conn.Close() }()
-	sql, err := a.intend(ctx, conn, t, d)
+	sql, err := a.intend(ctx, conn, t, d, held)
 	if err != nil {
-		return a.failed(ctx, ddlEpoch(t), err, false)
+		return false, a.failed(ctx, ddlEpoch(t), err, false)
 	}
 	crashpoint.Reach(crashpoint.IntentCommit)
 	ddl := &session{conn: conn, used: time.Now()}
 	a.ddl.Store(ddl) // From here on it is kept alive and looked after like the others.
 	defer a.ddl.Store(nil)
 	if err := execDDL(ctx, ddl, t.DDL, sql); err != nil {
-		return ddlFailed(ctx, t, d, err)
+		return false, a.ddlFailed(ctx, t, v, err)
 	}
 	crashpoint.Reach(crashpoint.DDLDone)
 	a.forgetTables()
-	a.cfg.Logger.Info("statement applied", "kind", d.Kind.String(), "position", position(t.Start, t.GTID))
-	return nil
+	_, redefined = d.WithoutDefiner()
+	if redefined {
+		a.cfg.Logger.Info("definer replaced by the applier's account", "kind", v.Kind, "position", position(t.Start, t.GTID))
+	}
+	a.cfg.Logger.Info("statement applied", "kind", v.Kind, "position", position(t.Start, t.GTID))
+	return redefined, nil
 }
 
 func (a *Applier) forgetTables() {
@@ -146,7 +236,7 @@ func (a *Applier) forgetTables() {
 }
 
 // intend commits the record that tells a later run whether the statement ran, and gives the text to run.
-func (a *Applier) intend(ctx context.Context, conn *mysqlconn.Session, t *change.Txn, d *schema.DDL) (sql string, err error) {
+func (a *Applier) intend(ctx context.Context, conn *mysqlconn.Session, t *change.Txn, d *schema.DDL, held []string) (sql string, err error) {
 	if err := a.claim.Register(ctx, conn); err != nil {
 		return "", err
 	}
@@ -157,7 +247,8 @@ func (a *Applier) intend(ctx context.Context, conn *mysqlconn.Session, t *change
 	if err != nil {
 		return "", err
 	}
-	sql = d.SQL
+	intent.Held = held
+	sql, _ = d.WithoutDefiner()
 	if d.Kind == schema.RenameTable {
 		intent.Witness = a.witness()
 		if err := makeWitness(ctx, conn, intent.Witness); err != nil {
@@ -171,19 +262,43 @@ func (a *Applier) intend(ctx context.Context, conn *mysqlconn.Session, t *change
 
 // intent describes what is about to run.
 func (a *Applier) intent(ctx context.Context, t *change.Txn, d *schema.DDL) (*checkpoint.Intent, error) {
-	fingerprint, err := schema.Fingerprint(ctx, a.meta, d.Tables, d.Databases)
+	var routines []schema.Name
+	if d.Object.Table != "" {
+		routines = []schema.Name{d.Object}
+	}
+	fingerprint, err := schema.Fingerprint(ctx, a.meta, d.Tables, d.Databases, routines...)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(d.SQL))
-	intent := &checkpoint.Intent{Statement: hex.EncodeToString(sum[:]), Fingerprint: fingerprint, Databases: d.Databases, Idempotent: d.Idempotent, After: a.cp}
-	for _, name := range d.Tables {
-		intent.Tables = append(intent.Tables, name.Schema+"\x00"+name.Table)
+	intent := &checkpoint.Intent{Statement: hex.EncodeToString(sum[:]), Fingerprint: fingerprint, Databases: d.Databases, Idempotent: d.Idempotent, Blind: d.Blind, After: a.cp,
+		Tables: packed(d.Tables), Routines: packed(routines)}
+	if !t.Last {
+		intent.After.Created = created(t)
+		return intent, nil
 	}
 	gtids := a.gtids.Clone()
 	gtids.Add(t.GTID)
 	intent.After.Pos, intent.After.GTIDs, intent.After.CommitTime = t.End, gtids.String(), t.CommitTime
 	return intent, nil
+}
+
+// packed and unpacked are the form of names in a record.
+func packed(names []schema.Name) []string {
+	var list []string
+	for _, n := range names {
+		list = append(list, n.Schema+"\x00"+n.Table)
+	}
+	return list
+}
+
+func unpacked(list []string) []schema.Name {
+	var names []schema.Name
+	for _, s := range list {
+		db, name, _ := strings.Cut(s, "\x00")
+		names = append(names, schema.Name{Schema: db, Table: name})
+	}
+	return names
 }
 
 // execDDL sets the statement's context and runs it.
@@ -209,19 +324,39 @@ func execDDL(ctx context.Context, ddl *session, st *change.Statement, sql string
 	return err
 }
 
-func ddlFailed(ctx context.Context, t *change.Txn, d *schema.DDL, err error) error {
+func (a *Applier) ddlFailed(ctx context.Context, t *change.Txn, v *schema.Verdict, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if change.FaultOf(err) != nil {
+	number, server := mysqlconn.Number(err)
+	f := change.FaultOf(err)
+	if f != nil && f.Class != change.ClassPerson {
 		return at(err, t)
 	}
-	if _, server := mysqlconn.Number(err); !server || mysqlconn.Retryable(err) || mysqlconn.LockConflict(err) {
-		return fmt.Errorf("apply %s at %s: %w", d.Kind, position(t.Start, t.GTID), mysqlconn.Describe("target", "execute DDL", err))
+	if f == nil && !server || mysqlconn.Retryable(err) || mysqlconn.LockConflict(err) {
+		return fmt.Errorf("apply %s at %s: %w", v.Kind, position(t.Start, t.GTID), mysqlconn.Describe("target", "execute DDL", err))
 	}
-	return &change.Fault{Code: "BS-DDL-FAILED", Class: change.ClassPerson, Where: position(t.Start, t.GTID),
-		What: "the target refuses a " + d.Kind.String() + " of " + names(d), Err: mysqlconn.Describe("target", "execute DDL", err),
-		Next: "make the objects it names on the target what they were on the source at that position, then start again"}
+	if v.DDL.Blind { // A refusal proves that it did not run; without this the record would leave it in doubt.
+		a.epoch++
+		if err := a.record(ctx, nil); err != nil {
+			return a.failed(ctx, ddlEpoch(t), err, false)
+		}
+	}
+	if f != nil { // The context of the source's session cannot be set here.
+		return at(v.AllowedBy(err), t)
+	}
+	next := "make the objects it names on the target what they were on the source at that position, then start again"
+	switch number {
+	case 1418, 1419: // ER_BINLOG_UNSAFE_ROUTINE, ER_BINLOG_CREATE_ROUTINE_NEED_SUPER.
+		next = "set log_bin_trust_function_creators=1 on the target, then start again"
+	case 1044, 1142, 1370: // ER_DBACCESS_DENIED, ER_TABLEACCESS_DENIED, ER_PROCACCESS_DENIED.
+		next = "grant the applier's account what docs/operations.md lists, then start again"
+	}
+	what := "the target refuses a statement of kind " + v.Kind
+	if of := names(v.DDL); of != "" {
+		what += ", on " + of
+	}
+	return at(v.AllowedBy(&change.Fault{Code: "BS-DDL-FAILED", Class: change.ClassPerson, What: what, Err: mysqlconn.Describe("target", "execute DDL", err), Next: next}), t)
 }
 
 // names lists the objects of a DDL, for messages.
@@ -229,6 +364,9 @@ func names(d *schema.DDL) string {
 	var all []string
 	for _, n := range d.Tables {
 		all = append(all, n.Schema+"."+n.Table)
+	}
+	if d.Object.Table != "" {
+		all = append(all, d.Object.Schema+"."+d.Object.Table)
 	}
 	return strings.Join(append(all, d.Databases...), ", ")
 }
@@ -249,19 +387,18 @@ func (a *Applier) settle(ctx context.Context, intent *checkpoint.Intent) error {
 		return fmt.Errorf("DDL intent: %w", err)
 	}
 	a.advance(intent.After.Pos, after, intent.After.CommitTime)
-	return a.record(ctx, nil)
+	a.cp.Created = intent.After.Created
+	return a.record(ctx, nil, intent.Held...)
 }
 
 func (a *Applier) ran(ctx context.Context, intent *checkpoint.Intent) (bool, error) {
 	if intent.Witness != "" {
 		return a.witnessMoved(ctx, intent.Witness)
 	}
-	var tables []schema.Name
-	for _, t := range intent.Tables {
-		s, name, _ := strings.Cut(t, "\x00")
-		tables = append(tables, schema.Name{Schema: s, Table: name})
+	if intent.Blind {
+		return false, inDoubt(a.cp.Pos, "a statement that a rule let through")
 	}
-	now, err := schema.Fingerprint(ctx, a.meta, tables, intent.Databases)
+	now, err := schema.Fingerprint(ctx, a.meta, unpacked(intent.Tables), intent.Databases, unpacked(intent.Routines)...)
 	if err != nil {
 		return false, err
 	}

@@ -87,6 +87,8 @@ type boundTable struct {
 	source *change.TableMap
 	layout *rowimage.Layout
 	json   bool // Has a column of type JSON.
+
+	partial bool // The source has sent partial images of it.
 }
 
 func newEpoch() *epoch {
@@ -223,7 +225,9 @@ func (a *Applier) prepare(ctx context.Context, cur *epoch, t *change.Txn) (close
 			return true, nil // Described differently, without a DDL: images of two layouts do not merge.
 		}
 		if !h.Full {
-			return false, haltPartialImage(b, t)
+			if err := a.takePartial(b, h, t); err != nil {
+				return false, err
+			}
 		}
 		if ordered, _ := classOf(b, h); ordered && !cur.orderedTables[b] {
 			if cur.byTable[b] != nil {
@@ -286,13 +290,27 @@ func usable(def *schema.Table) error {
 	return nil
 }
 
-// classOf decides, by event, whether the rows of h keep their order, and whether foreign keys are checked.
+// classOf decides, by event, whether the rows of h keep their order, and whether foreign keys are checked. Partial
+// images keep their order: any session of the source may set binlog_row_image at any time.
 // A source before 9.6 does not log cascades: it expects its replica's InnoDB to cascade (flag 0x10 absent).
 func classOf(b *boundTable, h *change.RowsHeader) (ordered, checks bool) {
 	if b.def.Cascading && h.Flags&change.FlagSQLForeignKeys == 0 {
 		return true, h.Flags&change.FlagNoForeignKeyChecks == 0
 	}
-	return b.def.Class == schema.Ordered, false
+	return b.def.Class == schema.Ordered || !h.Full, false
+}
+
+// takePartial checks that rows with partial images can be written. They have no whole row to merge with: the table
+// keeps its order for the rest of the epoch, also in rows that are whole.
+func (a *Applier) takePartial(b *boundTable, h *change.RowsHeader, t *change.Txn) error {
+	if err := b.layout.CheckPartial(h); err != nil {
+		return at(err, t)
+	}
+	if !b.partial && b.def.Class != schema.Ordered {
+		a.cfg.Observer.TableOrdered(b.def.String(), "partial row images (binlog_row_image), in the epochs that have them")
+	}
+	b.partial = true
+	return nil
 }
 
 // merge puts every row of a prepared transaction, or of a part of one, into the epoch.

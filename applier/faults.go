@@ -55,12 +55,6 @@ func refused(e *epoch, number uint16, err error) error {
 		Next: "compare the table on both sides (definition first, then rows), make them equal, then start again"}
 }
 
-func haltPartialImage(b *boundTable, t *change.Txn) error {
-	return &change.Fault{Code: "BS-PARTIAL-IMAGE", Class: change.ClassPerson, Where: position(t.Start, t.GTID) + ": " + b.def.String(),
-		What: "a row image does not hold all columns: a session of the source runs with binlog_row_image other than FULL",
-		Next: "set binlog_row_image=FULL on the source for all sessions; transactions already logged otherwise need a new copy of the table"}
-}
-
 // haltInRecovery: an epoch is half done, and what the source sends now cannot be a part of it.
 func haltInRecovery(where, what string) error {
 	return &change.Fault{Code: "BS-HALF-DONE", Class: change.ClassPerson, Where: where,

@@ -314,9 +314,12 @@ func TestClassOf(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			ordered, checks := classOf(&boundTable{def: c.table}, &change.RowsHeader{Flags: c.flags})
+			ordered, checks := classOf(&boundTable{def: c.table}, &change.RowsHeader{Flags: c.flags, Full: true})
 			if ordered != c.ordered || checks != c.checks {
 				t.Errorf("ordered %v, checks %v; want %v, %v", ordered, checks, c.ordered, c.checks)
+			}
+			if ordered, checks := classOf(&boundTable{def: c.table}, &change.RowsHeader{Flags: c.flags}); !ordered || checks != c.checks {
+				t.Errorf("with partial images: ordered %v, checks %v; want true, %v", ordered, checks, c.checks)
 			}
 		})
 	}

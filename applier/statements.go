@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -266,7 +267,7 @@ func (w *writer) inOrder(rows []orderedRow) error {
 		}
 		n := 1
 		if r.Op == change.Insert {
-			for i+n < len(rows) && rows[i+n].Op == change.Insert && rows[i+n].layout == r.layout && rows[i+n].checks == checks {
+			for i+n < len(rows) && rows[i+n].Op == change.Insert && rows[i+n].layout == r.layout && rows[i+n].checks == checks && sameColumns(&rows[i+n], r) {
 				n++
 			}
 		}
@@ -297,18 +298,19 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 	var err error
 	switch r.Op {
 	case change.Insert:
-		images := make([]*netChange, len(rows))
-		for i := range rows {
-			images[i] = &netChange{after: rows[i].After}
-		}
-		return w.list(images, insertHead(l), "", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) })
+		return w.orderedInserts(rows, x)
 	case change.Delete:
 		w.begin("DELETE /* binseal applier */ FROM ", t.QuotedName())
 	case change.Update:
 		w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
 		var changed bool
 		w.room(r.After)
-		if w.buf, changed, err = l.AppendSet(w.buf, r.Before, r.After); err != nil {
+		if r.Full {
+			w.buf, changed, err = l.AppendSet(w.buf, r.Before, r.After)
+		} else {
+			w.buf, changed, err = l.AppendPartialSet(w.buf, &r.Row)
+		}
+		if err != nil {
 			return err
 		}
 		if !changed {
@@ -317,15 +319,46 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 		}
 	}
 	w.buf = append(w.buf, " WHERE "...)
-	if t.Identity != nil {
+	unique := t.Identity != nil
+	switch {
+	case !r.Full:
+		w.buf, unique, err = l.AppendPartialMatch(w.buf, r.Before, r.PresentBefore)
+	case unique:
 		w.buf, err = l.AppendIdentityMatch(w.buf, r.Before)
-	} else { // Of several identical rows any one will do, but only one.
-		if w.buf, err = l.AppendMatch(w.buf, r.Before); err == nil {
-			w.buf = append(w.buf, " LIMIT 1"...)
-		}
+	default:
+		w.buf, err = l.AppendMatch(w.buf, r.Before)
 	}
 	if err != nil {
 		return err
 	}
+	if !unique { // Of several identical rows any one will do, but only one.
+		w.buf = append(w.buf, " LIMIT 1"...)
+	}
 	return w.end(x)
+}
+
+// orderedInserts writes a run of inserts whose images have the same columns.
+func (w *writer) orderedInserts(rows []orderedRow, x expectation) error {
+	r := &rows[0]
+	l := r.layout
+	images := make([]*netChange, len(rows))
+	for i := range rows {
+		images[i] = &netChange{after: rows[i].After}
+	}
+	if r.Full {
+		return w.list(images, insertHead(l), "", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) })
+	}
+	columns, err := l.PartialInsertColumns(r.PresentAfter)
+	if err != nil {
+		return err
+	}
+	head := "INSERT /* binseal applier */ INTO " + l.Table().QuotedName() + " (" + columns + ") VALUES "
+	return w.list(images, head, "", x, func(dst []byte, c *netChange) ([]byte, error) {
+		return l.AppendPartialTuple(dst, c.after, r.PresentAfter)
+	})
+}
+
+// sameColumns reports that the after-images of two inserts hold the same columns.
+func sameColumns(a, b *orderedRow) bool {
+	return a.Full && b.Full || bytes.Equal(a.PresentAfter, b.PresentAfter)
 }

@@ -254,6 +254,46 @@ func TestCountsAreChecked(t *testing.T) {
 	}
 }
 
+// Inserts share a statement only with those whose images have the same columns; rows are found by what the image shows.
+func TestPartialStatements(t *testing.T) {
+	m := modelMap()
+	partial := func(op change.Op, before, after byte, images ...[]byte) change.Row {
+		h := &change.RowsHeader{Table: m, Op: op, PresentBefore: []byte{before}, PresentAfter: []byte{after}}
+		if op == change.Insert {
+			return change.Row{RowsHeader: h, After: images[0]}
+		}
+		return change.Row{RowsHeader: h, Before: images[0], After: images[1]}
+	}
+	id, five := []byte{0, 1, 'a'}, []byte{0, 5, 0, 0, 0}
+	rows := slices.Concat(
+		rowsOf(m, change.Insert, 0, modelRow{id: "z", v: 1}.image()),
+		[]change.Row{partial(change.Insert, 0, 0b1001, []byte{0, 1, 'a', 5, 0, 0, 0}), partial(change.Insert, 0, 0b1001, []byte{0, 1, 'b', 6, 0, 0, 0}),
+			partial(change.Insert, 0, 0b0101, []byte{0b10, 1, 'c'}),
+			partial(change.Update, 0b0001, 0b1000, id, five), partial(change.Update, 0b0001, 0b0010, id, []byte{1}),
+			partial(change.Delete, 0b0001, 0, id, nil)},
+		rowsOf(m, change.Delete, 0, modelRow{id: "z", v: 1}.image()),
+	)
+	w, r := newRecorder(1 << 20)
+	if err := w.run(stepsFor(t, modelTable(1), m, rows)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"INSERT INTO `shop`.`t` (`id`,`u`,`w`,`v`) VALUES ('z',NULL,NULL,1)",
+		"INSERT INTO `shop`.`t` (`id`,`v`) VALUES ('a',5),('b',6)",
+		"INSERT INTO `shop`.`t` (`id`,`w`) VALUES ('c',NULL)",
+		"UPDATE `shop`.`t` SET `v`=5 WHERE `id`='a'", "UPDATE `shop`.`t` SET `u`=NULL WHERE `id`='a'",
+		"DELETE FROM `shop`.`t` WHERE `id`='a'", "DELETE FROM `shop`.`t` WHERE `id`='z'",
+	}
+	if diff := cmp.Diff(want, r.statements()); diff != "" {
+		t.Error(diff)
+	}
+	for i, x := range slices.Concat(r.counts...) {
+		if n := map[bool]int64{true: 2, false: 1}[i == 1]; x.count != n {
+			t.Errorf("%s: %d matched rows expected, want %d", want[i], x.count, n)
+		}
+	}
+}
+
 // TestOrderedRowsToggleTheChecks: foreign_key_checks is on for exactly the rows that need it, and off in the end,
 // since the session goes on to write merged rows.
 func TestOrderedRowsToggleTheChecks(t *testing.T) {

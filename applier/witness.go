@@ -45,9 +45,14 @@ func (a *Applier) witnessMoved(ctx context.Context, witness string) (bool, error
 		return false, mysqlconn.Describe("target", "look for the witness of a RENAME", err)
 	}
 	if before == after {
-		return false, &change.Fault{Code: "BS-DDL-DOUBT", Class: change.ClassPerson, Where: a.cp.Pos.String(),
-			What: "it cannot be told whether a RENAME TABLE ran before the crash: its marker table is gone",
-			Next: "compare the tables with the source, then set the position by hand"}
+		return false, inDoubt(a.cp.Pos, "a RENAME TABLE whose marker table is gone")
 	}
 	return after > 0, nil
+}
+
+// inDoubt: the run before ended between intent and done, and nothing tells whether the statement ran.
+func inDoubt(pos change.Position, what string) error {
+	return &change.Fault{Code: "BS-DDL-DOUBT", Class: change.ClassPerson, Where: pos.String(),
+		What: "it cannot be told whether a statement ran before the crash: " + what,
+		Next: "compare the objects with the source, then set the position by hand (docs/operations.md)"}
 }

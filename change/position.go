@@ -72,6 +72,9 @@ type Checkpoint struct {
 	CaughtUpAt time.Time `json:"caught_up_at"`
 	// ClockOffset is the source's clock minus the daemon's, as last measured.
 	ClockOffset time.Duration `json:"clock_offset_ns"`
+	// Created names the transaction behind Pos whose CREATE TABLE has run and whose rows have not been committed:
+	// see applier, createHead. "" nearly always.
+	Created string `json:"created,omitempty"`
 }
 
 // String names the checkpoint for logs and errors.

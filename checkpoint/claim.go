@@ -31,6 +31,7 @@ var ddl = []string{
 		"stream VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, server_uuid CHAR(36) CHARACTER SET ascii NOT NULL, " +
 		"booted_at BIGINT NOT NULL, conn_id BIGINT UNSIGNED NOT NULL, owner CHAR(32) CHARACTER SET ascii NOT NULL, " +
 		"PRIMARY KEY (stream, server_uuid, booted_at, conn_id)) ENGINE=InnoDB",
+	heldTable,
 }
 
 // How long a claim may take altogether, and how long one attempt waits for the row locks of an old owner before it
@@ -115,11 +116,11 @@ func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) 
 
 func ensureTables(ctx context.Context, s *mysqlconn.Session) error {
 	var n int
-	const q = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='binseal' AND TABLE_NAME IN ('progress','session')"
+	const q = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='binseal' AND TABLE_NAME IN ('progress','session','held')"
 	if err := s.QueryRow(ctx, q).Scan(&n); err != nil {
 		return mysqlconn.Describe(s.Leg, "look for the control tables", err)
 	}
-	if n == 2 {
+	if n == len(ddl)-1 { // The first makes the schema.
 		return nil
 	}
 	for _, stmt := range ddl {

@@ -51,6 +51,7 @@ type Config struct {
 	Target Target              `yaml:"target"`
 	Start  Start               `yaml:"start"`
 	Tables schema.FilterConfig `yaml:"tables"`
+	DDL    schema.DDLConfig    `yaml:"ddl"`
 	Apply  Apply               `yaml:"apply"`
 	HTTP   httpapi.Config      `yaml:"http"`
 }
@@ -143,6 +144,10 @@ func (c *Config) Hash() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hash config: %w", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "binseal config %d\n%s\n", protocolVersion, filter))
+	rules, err := schema.NewRules(c.DDL)
+	if err != nil {
+		return "", fmt.Errorf("hash config: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "binseal config %d\n%s\n%s", protocolVersion, filter, rules))
 	return hex.EncodeToString(sum[:]), nil
 }

@@ -143,6 +143,12 @@ func TestRefusals(t *testing.T) {
 		"two places to start":                    {minimal + "start: {at: current, gtid: \"\"}\nhttp: {listen: x}\n", ":13:", "http"},
 		"a start at another place":               {minimal + "start: {at: yesterday}\n", ":12:13", "start.at is not current"},
 		"two starts":                             {minimal + "start: {at: current, file: binlog.000001, pos: 4}\n", ":12:", "more than one place"},
+		"a rule's unknown key":                   {minimal + "ddl:\n  rules:\n    - match: {kinds: x}\n", ":14:15", `did you mean "kind"`},
+		"a rule's unknown action":                {minimal + "ddl:\n  rules:\n    - {match: {kind: DROP VIEW}, do: skip}\n    - match: {kind: DROP VIEW}\n      do: ignore\n", ":16:11", "ddl.rules[1]: do is not apply, skip or rewrite"},
+		"a rule for a kind that nothing has":     {minimal + "ddl:\n  rules:\n    - match: {kind: DROP VEIW}\n      do: skip\n", ":14:21", "no statement has such a kind"},
+		"a rewrite to a change of rows":          {minimal + "ddl:\n  rules:\n    - match: {table: a.b}\n      do: rewrite\n      with: DELETE FROM a.b\n", ":16:13", "not DDL"},
+		"a rule without a match":                 {minimal + "ddl:\n  rules:\n    - do: skip\n", ":14:7", "match is missing"},
+		"rules that are a text":                  {minimal + "ddl: {rules: all}\n", ":12:14", "expected a sequence"},
 		"an empty start":                         {minimal + "start: {}\n", ":12:8", "no place to begin"},
 		"a GTID set that is none":                {minimal + "start: {gtid: \"x:1\"}\n", ":12:15", "not a GTID set"},
 		"a position without a file":              {minimal + "start: {pos: 4}\n", ":12:", "needs start.file"},
@@ -264,6 +270,9 @@ func TestHash(t *testing.T) {
 	}
 	if hash(minimal+"tables: {include: [\"shop.*\"], exclude: [\"shop.x\"]}\n") == base {
 		t.Error("the hash does not depend on the filter")
+	}
+	if hash(minimal+"tables: {include: [\"shop.*\"]}\nddl: {rules: [{match: {kind: DROP VIEW}, do: skip}]}\n") == base {
+		t.Error("the hash does not depend on the rules for DDL")
 	}
 }
 

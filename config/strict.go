@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -35,6 +36,14 @@ func (d *document) check(n ast.Node, t reflect.Type, path string) error {
 		return d.at(n, "anchors, aliases and tags are not used in this file", "write the value itself")
 	case *ast.NullNode:
 		return nil // An empty section: all defaults.
+	}
+	if list, ok := n.(*ast.SequenceNode); ok && t.Kind() == reflect.Slice {
+		for i, one := range list.Values {
+			if err := d.check(one, t.Elem(), join(path, strconv.Itoa(i))); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -146,10 +155,18 @@ func (d *document) at(n ast.Node, what, next string) *change.Fault {
 }
 
 // node finds the value at a dotted path, or the nearest section above it that the file has: an error about a
-// missing key points at the section where it belongs.
+// missing key points at the section where it belongs. An item of a list goes by its index from 0.
 func (d *document) node(path string) ast.Node {
 	var at ast.Node = d.root
 	for key := range strings.SplitSeq(path, ".") {
+		if list, ok := at.(*ast.SequenceNode); ok {
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(list.Values) {
+				return at
+			}
+			at = list.Values[i]
+			continue
+		}
 		m, ok := mapping(at)
 		if !ok {
 			return at

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
@@ -45,6 +46,9 @@ func (d *document) validate(c *Config) error {
 		key, _, _ := strings.Cut(err.Error(), ":") // schema begins its errors with the key: tables.include.
 		return d.bad(key, err.Error(), `patterns are schema.table with * and ?, such as "shop.*"`)
 	}
+	if err := d.validateRules(c.DDL); err != nil {
+		return err
+	}
 	if err := d.validateApply(c.Apply); err != nil {
 		return err
 	}
@@ -55,6 +59,16 @@ func (d *document) validate(c *Config) error {
 		}
 	}
 	return nil
+}
+
+// validateRules points at the rule, and the key in it, that makes no sense.
+func (d *document) validateRules(c schema.DDLConfig) error {
+	_, err := schema.NewRules(c)
+	e, ok := errors.AsType[*schema.RuleError](err)
+	if !ok {
+		return err
+	}
+	return d.bad(fmt.Sprintf("ddl.rules.%d.%s", e.Index, e.Key), e.Error(), e.Next)
 }
 
 // validateLeg checks what both servers have.

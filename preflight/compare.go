@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// Column types and character sets that row changes can carry in this release; others halt the stream (invariant 6).
-var (
-	unsupportedTypes = []string{
-		"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
-		"geometrycollection", "geomcollection", "vector",
-	}
-	supportedCharsets = []string{"", "utf8mb4", "utf8mb3", "latin1", "ascii", "binary"}
-)
+// supportedTypes are the column types that row changes can carry; others (MariaDB's own) halt the stream (invariant 6).
+// Every character set of MySQL is carried.
+var supportedTypes = []string{
+	"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year",
+	"date", "time", "datetime", "timestamp", "char", "varchar", "binary", "varbinary", "enum", "set", "json",
+	"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob",
+	"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+	"geometrycollection", "geomcollection", "vector",
+}
 
 // sourceOwnCascades is the first version whose log carries the rows that a cascade changed (hazards: row events
 // with flag 0x10).
@@ -54,16 +55,13 @@ func (c *checker) unsupported(all map[string]*table) {
 	var bad []string
 	for _, t := range sorted(all) {
 		for _, col := range t.columns {
-			switch {
-			case slices.Contains(unsupportedTypes, col.dataType):
+			if !slices.Contains(supportedTypes, col.dataType) {
 				bad = append(bad, t.name+"."+col.name+": "+col.dataType)
-			case !slices.Contains(supportedCharsets, col.charset):
-				bad = append(bad, t.name+"."+col.name+": character set "+col.charset)
 			}
 		}
 	}
 	c.want(len(bad) == 0, Finding{
-		Code: "TABLES_UNSUPPORTED", Severity: Must, Seen: count(len(bad), "column") + " of a type or character set that is not supported",
+		Code: "TABLES_UNSUPPORTED", Severity: Must, Seen: count(len(bad), "column") + " of a type that is not supported",
 		Objects: bad, Why: "the stream halts at the first change of such a table",
 		Fix: "exclude the tables (tables.exclude in the config) and copy them in another way",
 	})

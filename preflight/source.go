@@ -31,8 +31,8 @@ func (c *checker) sourceSettings(s *server) {
 	})
 	image, known := s.vars["binlog_row_image"]
 	c.want(!known || strings.EqualFold(image, "FULL"), Finding{
-		Code: "SOURCE_ROW_IMAGE", Severity: Must, Seen: "binlog_row_image=" + image,
-		Why: "partial row images cannot be merged or compared; the stream halts at the first one",
+		Code: "SOURCE_ROW_IMAGE", Severity: Warn, Seen: "binlog_row_image=" + image,
+		Why: "partial row images cannot be merged: their tables are applied in order, row by row; a row whose key or computed default is not in the image halts the stream",
 		Fix: "SET PERSIST binlog_row_image=FULL; sessions that are open keep the old value: close them",
 	})
 	c.want(s.vars["binlog_row_value_options"] == "", Finding{

@@ -14,7 +14,7 @@ const controlSchema = "binseal"
 // What the applier's account needs (facts: an account with exactly these applied every case of a row-based stream).
 var (
 	rowPrivileges     = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
-	ddlPrivileges     = []string{"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"}
+	ddlPrivileges     = []string{"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE"}
 	controlPrivileges = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"} // The last two for the marker tables of RENAME.
 )
 

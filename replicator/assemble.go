@@ -24,6 +24,7 @@ const (
 //
 //	GTID, QUERY BEGIN, (TABLE_MAP…, ROWS…)…, XID or QUERY COMMIT    a transaction of row changes
 //	GTID, QUERY                                                       DDL
+//	GTID, QUERY BEGIN, QUERY CREATE TABLE, (TABLE_MAP…, ROWS…)…, XID   CREATE TABLE … SELECT, from 8.0.21 on
 //	GTID, TRANSACTION_PAYLOAD [QUERY BEGIN … XID]                     the same, compressed
 //
 // Without GTIDs the source writes ANONYMOUS_GTID, or before MySQL 5.7 nothing. A transaction without changes of
@@ -189,6 +190,9 @@ func (a *assembler) query(ev event) error {
 		}
 		return a.ddl(ev, q)
 	}
+	if v == verbOther {
+		return a.insideTransaction(ev, q)
+	}
 	return a.control(ev, v, name)
 }
 
@@ -209,11 +213,39 @@ func (a *assembler) control(ev event, v verb, name string) error {
 		return nil
 	case verbRollbackTo:
 		return a.rollbackTo(name)
-	case verbRelease:
+	}
+	return nil // RELEASE SAVEPOINT.
+}
+
+// insideTransaction takes a statement that defines a table between BEGIN and XID. CREATE TABLE … SELECT is yielded as
+// a first part without rows; the end of a temporary table concerns no replica.
+func (a *assembler) insideTransaction(ev event, q queryEvent) error {
+	if dropsTemporary(q.sql) {
 		return nil
 	}
-	return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction (CREATE TABLE … SELECT, or temporary tables)",
-		"let the source create the table and fill it in two statements; create and fill it on the target by hand, then start behind this transaction")
+	if !opensTransaction(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
+		return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction, and it is not a CREATE TABLE … SELECT",
+			"create and fill its tables on the target by hand, then start behind this transaction")
+	}
+	st, err := a.statement(ev, q)
+	if err != nil {
+		return err
+	}
+	txn := a.take(ev, false)
+	txn.DDL = st
+	a.part++
+	return a.yield(txn)
+}
+
+// statement reads a statement's context.
+func (a *assembler) statement(ev event, q queryEvent) (*change.Statement, error) {
+	session, err := parseStatusVars(q.statusVars, ev.timestamp)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	// The tables may be other ones behind it; what is cached describes the old ones.
+	a.tables.forget()
+	return &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}, nil
 }
 
 // begin opens the transaction's body.
@@ -264,14 +296,12 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 		return halt("BS-DDL-UNSUPPORTED", fmt.Sprintf("a statement failed in part on the source, with error %d", q.errorCode),
 			"bring the target's tables to the source's state by hand, then start behind this statement")
 	}
-	session, err := parseStatusVars(q.statusVars, ev.timestamp)
+	st, err := a.statement(ev, q)
 	if err != nil {
-		return malformed(err)
+		return err
 	}
-	// The tables may be other ones behind it; what is cached describes the old ones.
-	a.tables.forget()
 	txn := a.take(ev, true)
-	txn.DDL = &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}
+	txn.DDL = st
 	return a.finish(txn)
 }
 

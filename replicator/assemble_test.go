@@ -176,6 +176,15 @@ func TestAssembly(t *testing.T) {
 				b.xid()
 			},
 			want: []string{"1 a " + one}},
+		"an insert whose image has no column": { // As 9.7 logs INSERT … VALUES () under MINIMAL: no bytes, one row or more.
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.add(typeWriteRows, 0, append(append(append(le(7, 6), le(uint64(change.FlagStmtEnd), 2)...), le(2, 2)...), 1, 0))
+				b.xid()
+			},
+			code: "BS-PARTIAL-IMAGE"},
 		"a savepoint that nobody set": {
 			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("ROLLBACK TO `s`") },
 			code:  "BS-EVENT-UNSUPPORTED"},
@@ -236,9 +245,47 @@ func TestAssembly(t *testing.T) {
 			build: func(_ *testing.T, b *builder) {
 				b.gtid(1)
 				b.query("BEGIN")
-				b.query("CREATE TABLE a (id INT) START TRANSACTION")
+				b.query("CREATE TABLE `a` (\n  `id` int DEFAULT NULL\n) START TRANSACTION")
+				b.tableMap(7, "a")
+				b.insert(7, 1, 2)
+				b.xid()
+			},
+			want: []string{"1 part first=true last=false DDL CREATE TABLE `a` (\n  `id` int DEFAULT NULL\n) START TRANSACTION",
+				"1 part first=false last=true a " + one + " a " + two}},
+		"CREATE TABLE … SELECT of an excluded table, without rows": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.query("CREATE TABLE tmp_a (id INT) START TRANSACTION")
+				b.xid()
+			},
+			want: []string{"1 part first=true last=false DDL CREATE TABLE tmp_a (id INT) START TRANSACTION", "1 part first=false last=true"}},
+		"CREATE TABLE … SELECT behind rows": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("CREATE TABLE b (id INT) START TRANSACTION")
 			},
 			code: "BS-DDL-UNSUPPORTED"},
+		"another definition inside a transaction": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.query("CREATE TEMPORARY TABLE b (id INT)")
+			},
+			code: "BS-DDL-UNSUPPORTED"},
+		"the end of a temporary table inside a transaction": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.query("DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `b`")
+				b.xid()
+			},
+			want: []string{"1 a " + one}},
 		"statement-format DML": {
 			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("insert into a values (1)") },
 			code:  "BS-DML-STATEMENT"},

@@ -94,3 +94,19 @@ func savepointName(s []byte) string {
 	}
 	return strings.ToLower(name)
 }
+
+// dropsTemporary reports DROP TEMPORARY TABLE. The server writes it where a session with such tables ends or rolls
+// back (sql_base.cc, "DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `t`"); no replica of ours ever has them.
+func dropsTemporary(sql []byte) bool {
+	first, rest := word(sql)
+	second, _ := word(rest)
+	return first == "DROP" && second == "TEMPORARY"
+}
+
+// opensTransaction reports the text that the server makes of CREATE TABLE … SELECT (sql_show.cc, store_create_info):
+// the definition with START TRANSACTION among its options, followed by the rows. The applier reads it exactly.
+func opensTransaction(sql []byte) bool {
+	first, rest := word(sql)
+	second, _ := word(rest)
+	return first == "CREATE" && second == "TABLE" && bytes.Contains(sql, []byte(" START TRANSACTION"))
+}

@@ -92,6 +92,11 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 	if err != nil {
 		return dst, false, malformed(err)
 	}
+	if rowimage.Empty(h) {
+		return dst, false, halt("BS-PARTIAL-IMAGE", fmt.Sprintf("a row event of %s.%s has images without any column, which take no bytes and do not show how many rows there are "+
+			"(binlog_row_image=MINIMAL and an insert of defaults only)", m.parsed.Schema, m.parsed.Table),
+			"set binlog_row_image=FULL on the source for sessions that change this table, and copy the table anew")
+	}
 	if len(e.Data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}

@@ -30,6 +30,11 @@ const (
 	kindBinary // BINARY(n), whose trailing zero bytes the image leaves out.
 	kindBytes  // VARBINARY and the BLOBs.
 	kindJSON
+	kindGeometry
+	kindVector
+	kindOldTime // Formats before MySQL 5.6.4.
+	kindOldDatetime
+	kindOldTimestamp
 )
 
 // column is what the writers need to know of one column.
@@ -40,13 +45,15 @@ type column struct {
 	written  bool // Named in statements: every column but the generated ones.
 	onUpdate bool // schema.Column.OnUpdateNow
 	utf8     bool // Text in utf8mb4 or utf8mb3, which goes into the statement as it is.
+	hex      bool // Text that goes into the statement as hexadecimal: charset.hex.
 	scale    uint8
 	digits   uint8    // Precision of a DECIMAL, fsp of a temporal type.
+	unit     uint8    // Least number of bytes of a character: charset.unit.
 	pad      int      // The n of BINARY(n).
 	members  []string // Of an ENUM or SET, escaped for a quoted string.
 	name     string   // Quoted.
 	intro    string   // What stands before a text or binary literal: "'" or "_latin1'".
-	hexIntro string   // What stands before a text that is not valid UTF-8: "_utf8mb4 0x".
+	hexIntro string   // What stands before a text in hexadecimal: "_gbk x'".
 }
 
 // Layout joins the row images of one TABLE_MAP with the target's definition of the table. It writes images as SQL.
@@ -67,9 +74,8 @@ type Layout struct {
 // agree, the latter three as far as the source sent them. Strings may be longer on the target, and its character set
 // may be a superset of which each text has the same bytes (ascii in latin1, utf8mb3 in utf8mb4).
 //
-// The error is a *change.Fault of ClassPerson with code CodeMismatch, or CodeUnsupported for a type that is not
-// carried over: GEOMETRY, VECTOR, temporal types from before MySQL 5.6.4, and character sets other than utf8mb4,
-// utf8mb3, latin1 and ascii. Generated columns are in the images and left out of statements; what is in them
+// The error is a *change.Fault of ClassPerson with code CodeMismatch, or CodeUnsupported for what is not carried over:
+// DECIMAL from before MySQL 5.0, columns of type NULL, and character sets that MySQL does not have. Generated columns are in the images and left out of statements; what is in them
 // does not matter unless a key is over them.
 func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 	if len(m.Types) != len(t.Columns) {
@@ -151,28 +157,37 @@ func (l *Layout) bindKind(col *column, i int) error {
 		col.members = members(c.ColumnType)
 	case kindBinary, kindBytes:
 		col.pad, col.intro = int(c.MaxBytes), "_binary'"
-		if sent != 0 && charsetOf(sent) != "binary" {
+		if from := charsetOf(sent); sent != 0 && (from == nil || from.name != "binary") {
 			return mismatch(l.table, c, "the source's column is text, the target's %s", c.ColumnType)
 		}
+	case kindGeometry, kindVector:
+		col.intro = "_binary'"
 	case kindText:
-		charset, known := carriedCharset(c.Charset)
-		if !known {
-			if !col.written && !l.inKey(i) {
-				col.kind = kindUnknown
-				return nil
-			}
-			return refuse(l.table, c, "character set %s is not carried over yet", c.Charset)
-		}
-		if sent != 0 && !holds(charset, charsetOf(sent)) {
-			return mismatch(l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
-		}
-		col.utf8 = charset == "utf8mb4" || charset == "utf8mb3"
-		col.intro = "'"
-		if !col.utf8 {
-			col.intro = "_" + c.Charset + "'"
-		}
-		col.hexIntro = "_" + c.Charset + " 0x"
+		return l.bindText(col, i, sent)
 	}
+	return nil
+}
+
+// bindText prepares a text column; sent is the collation that the source sent, 0 when it sent none.
+func (l *Layout) bindText(col *column, i int, sent uint16) error {
+	c := &l.table.Columns[i]
+	cs, known := charsetNamed(c.Charset)
+	if !known || cs.name == "binary" {
+		if !col.written && !l.inKey(i) {
+			col.kind = kindUnknown
+			return nil
+		}
+		return refuse(l.table, c, "character set %s is not carried over", c.Charset)
+	}
+	if sent != 0 && !cs.holds(charsetOf(sent)) {
+		return mismatch(l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
+	}
+	col.utf8, col.hex, col.unit = cs.utf8(), cs.hex, uint8(cs.unit)
+	col.intro = "'"
+	if !col.utf8 {
+		col.intro = "_" + c.Charset + "'"
+	}
+	col.hexIntro = "_" + c.Charset + " x'"
 	return nil
 }
 

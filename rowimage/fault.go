@@ -20,16 +20,17 @@ const (
 var (
 	errCorrupt     = errors.New("bytes that are no value of the column's type")
 	errEnumZero    = errors.New("ENUM value 0, the mark of an invalid value, which a strict session refuses")
+	errTextUnit    = errors.New("text that ends within a character of its character set")
 	errNotFinite   = errors.New("floating point value that is not finite")
 	errJSONEmpty   = errors.New("JSON value of length zero, left by an insert that was not strict")
 	errJSONUTF8    = errors.New("JSON string that is not UTF-8")
 	errJSONDepth   = errors.New("JSON nested deeper than 100 levels")
-	errJSONOpaque  = errors.New("JSON value whose type JSON text cannot express (DECIMAL, temporal, binary …)")
+	errJSONOpaque  = errors.New("JSON value of a type that no SQL expression has (a binary string out of a TINYBLOB, or of MySQL 5.7)")
 	errJSONCorrupt = errors.New("bytes that are no JSON document")
 )
 
 // unsupported are the reasons that need a person; the others mean a damaged log.
-var unsupported = []error{errEnumZero, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
+var unsupported = []error{errEnumZero, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
 
 // place names a column for people.
 func place(t *schema.Table, c *schema.Column) string {

@@ -2,9 +2,18 @@ package rowimage
 
 import "strconv"
 
-// opaque writes a value of a type that JSON does not have: a type byte (field_types.h), a length and the bytes. SQL
-// has an expression for DECIMAL, DATE, TIME and DATETIME; the others are refused, since nothing that this process
-// could write would give the value back with its type.
+// The types of binary strings within JSON that no column of a table map has (field_types.h).
+const (
+	jsonMediumBlob = 250
+	jsonLongBlob   = 251
+)
+
+// maxBinary is the n of the widest BINARY(n).
+const maxBinary = 255
+
+// opaque writes a value of a type that JSON does not have: a type byte (field_types.h), a length and the bytes. Each
+// expression below was seen to give its type back, by the server's own text of the value (base64:type15:…); a type
+// that no expression gives is refused.
 func (w *jsonWriter) opaque(dst, b []byte) ([]byte, error) {
 	if len(b) < 1 {
 		return dst, errJSONCorrupt
@@ -17,13 +26,47 @@ func (w *jsonWriter) opaque(dst, b []byte) ([]byte, error) {
 	switch typ {
 	case typeNewDecimal:
 		return appendJSONDecimal(dst, v)
-	case typeDate, typeTime, typeDatetime:
+	case typeDate, typeTime, typeDatetime, typeTimestamp:
 		if len(v) != 8 {
 			return dst, errJSONCorrupt
 		}
 		return appendJSONTemporal(dst, typ, int64(littleEndian(v)))
+	case typeBit:
+		if len(v) < 1 || len(v) > 8 {
+			return dst, errJSONCorrupt
+		}
+		dst = strconv.AppendUint(append(dst, "(SELECT x FROM JSON_TABLE('"...), bigEndian(v), 10)
+		dst = strconv.AppendInt(append(dst, "','$' COLUMNS(x BIT("...), int64(8*len(v)), 10)
+		return append(dst, jsonTableEnd...), nil
 	}
-	return dst, errJSONOpaque
+	return appendJSONBinary(dst, typ, v)
+}
+
+// jsonTableEnd closes a subquery over a JSON_TABLE of one column. Without ERROR ON ERROR a value that does not fit
+// would become NULL without a word.
+const jsonTableEnd = ") PATH '$' ERROR ON ERROR)) AS t)"
+
+// appendJSONBinary writes a binary string. The server takes the type of the expression that the value comes from: a
+// literal is a VARBINARY, IF has the longer type of its branches, of which the second is never computed, IFNULL that
+// of its first operand, and JSON_TABLE that of its column.
+func appendJSONBinary(dst []byte, typ byte, v []byte) ([]byte, error) {
+	before, after := "", ""
+	switch {
+	case typ == typeVarchar:
+	case typ == jsonMediumBlob:
+		before, after = "IF(1,", ",CAST('' AS BINARY(70000)))"
+	case typ == jsonLongBlob:
+		before, after = "IF(1,", ",UNCOMPRESS(''))"
+	case typ == typeBlob:
+		before, after = "(SELECT IFNULL(x,", ") FROM JSON_TABLE('null','$' COLUMNS(x BLOB PATH '$')) AS t)"
+	case typ == typeString && len(v) <= maxBinary:
+		before = "(SELECT x FROM JSON_TABLE(JSON_ARRAY("
+		after = "),'$[0]' COLUMNS(x BINARY(" + strconv.Itoa(len(v)) + jsonTableEnd
+	default:
+		return dst, errJSONOpaque
+	}
+	dst = appendEscaped(join(dst, before, "_binary'"), v)
+	return join(dst, "'", after), nil
 }
 
 // appendJSONDecimal writes precision, scale and the bytes of a NEWDECIMAL. The server gives a literal the precision
@@ -66,7 +109,16 @@ func appendJSONDecimal(dst, v []byte) ([]byte, error) {
 // appendJSONTemporal writes a packed temporal value (my_time.cc, TIME_to_longlong_packed): seconds and above as in
 // the columns' own formats, shifted left by 24 bits of microseconds.
 func appendJSONTemporal(dst []byte, typ byte, packed int64) (_ []byte, err error) {
-	dst = append(dst, "CAST('"...)
+	before, after := "CAST('", "' AS DATETIME(6))"
+	switch typ {
+	case typeDate:
+		after = "' AS DATE)"
+	case typeTime:
+		after = "' AS TIME(6))"
+	case typeTimestamp: // No function gives one, but a column does.
+		before, after = `(SELECT x FROM JSON_TABLE('"`, `"','$' COLUMNS(x TIMESTAMP(6`+jsonTableEnd
+	}
+	dst = append(dst, before...)
 	if packed < 0 {
 		if typ != typeTime {
 			return dst, errJSONCorrupt
@@ -83,21 +135,16 @@ func appendJSONTemporal(dst []byte, typ byte, packed int64) (_ []byte, err error
 		dst = appendDate(dst, ymd>>5/13, ymd>>5%13, ymd&31)
 	}
 	if typ == typeDate {
-		return append(dst, "' AS DATE)"...), nil
+		return append(dst, after...), nil
 	}
-	if typ == typeDatetime {
+	hms := uint32(whole & (1<<22 - 1))
+	if typ != typeTime {
 		dst = append(dst, ' ')
-	}
-	hms := uint32(whole & (1<<17 - 1))
-	if typ == typeTime {
-		hms = uint32(whole & (1<<22 - 1))
+		hms = uint32(whole & (1<<17 - 1))
 	}
 	dst = appendClock(dst, hms>>12, hms>>6&0x3f, hms&0x3f)
 	if dst, err = appendFraction(dst, micro, 6); err != nil {
 		return dst, err
 	}
-	if typ == typeTime {
-		return append(dst, "' AS TIME(6))"...), nil
-	}
-	return append(dst, "' AS DATETIME(6))"...), nil
+	return append(dst, after...), nil
 }

@@ -75,7 +75,7 @@ func (l *Layout) planKey(k *schema.Key) (*keyPlan, error) {
 		c, col := &l.table.Columns[part.Column], &l.columns[part.Column]
 		planned := keyPart{column: part.Column, prefix: part.Prefix}
 		switch {
-		case col.kind == kindUnknown, col.kind == kindJSON:
+		case col.kind == kindUnknown, col.kind == kindJSON, col.kind == kindGeometry, col.kind == kindVector:
 			return nil, refuse(l.table, c, "a unique key over a column of type %s is not carried over yet", c.ColumnType)
 		case col.kind == kindText && k.Weighed:
 			var ok bool
@@ -156,8 +156,12 @@ func (c *column) appendKeyPart(dst, v []byte, p *keyPart) (_ []byte, err error) 
 		return dst, nil
 	case kindYear, kindBit, kindTime, kindDatetime, kindTimestamp:
 		return append(dst, v...), nil // They are stored in an order of bytes already.
-	case kindDate, kindEnum, kindSet:
+	case kindDate, kindEnum, kindSet, kindOldDatetime, kindOldTimestamp:
 		return appendReversed(dst, v), nil
+	case kindOldTime:
+		dst = appendReversed(dst, v)
+		dst[len(dst)-len(v)] ^= 0x80
+		return dst, nil
 	case kindDecimal:
 		return appendDecimalKey(dst, v), nil
 	case kindFloat, kindDouble:

@@ -78,9 +78,21 @@ func TestLiterals(t *testing.T) {
 		"a zero TIMESTAMP":                      {temporal(typeTimestamp2, "timestamp", 3), "000000000000", "'0000-00-00 00:00:00.000'"},
 		"the last TIMESTAMP":                    {temporal(typeTimestamp2, "timestamp", 6), "7fffffff0f423f", "'2038-01-19 03:14:07.999999'"},
 		"a leap day":                            {temporal(typeTimestamp2, "timestamp", 0), "38bc5d7f", "'2000-02-29 23:59:59'"},
+		"an old TIME":                           {temporal(typeTime, "time", 0), "40e201", "'12:34:56'"},
+		"an old negative TIME":                  {temporal(typeTime, "time", 0), "c01dfe", "'-12:34:56'"},
+		"the longest old TIME":                  {temporal(typeTime, "time", 0), "590a80", "'-838:59:59'"},
+		"an old TIME of a second":               {temporal(typeTime, "time", 0), "ffffff", "'-00:00:01'"},
+		"an old DATETIME":                       {temporal(typeDatetime, "datetime", 0), "80c5aa8b68120000", "'2024-02-29 12:34:56'"},
+		"an old zero DATETIME":                  {temporal(typeDatetime, "datetime", 0), "0000000000000000", "'0000-00-00 00:00:00'"},
+		"an old DATETIME of an invalid day":     {temporal(typeDatetime, "datetime", 0), "c067c78b68120000", "'2024-02-31 00:00:00'"},
+		"an old TIMESTAMP":                      {temporal(typeTimestamp, "timestamp", 0), "ffffff7f", "'2038-01-19 03:14:07'"},
+		"an old zero TIMESTAMP":                 {temporal(typeTimestamp, "timestamp", 0), "00000000", "'0000-00-00 00:00:00'"},
+		"sjis goes as hexadecimal":              {textColumn("a", "sjis", 0), "02835c", "_sjis x'835c'"},
+		"an empty text in a wide set":           {textColumn("a", "utf32", 0), "00", "_utf32 x''"},
+		"koi8r is quoted":                       {textColumn("a", "koi8r", 0), "03c15c27", `_koi8r'` + "\xc1" + `\\\''`},
 		"text with what must be escaped":        {textColumn("a", "utf8mb4", 0), "0800270a0d1a5c2225", `'\0\'\n\r\Z\\\"%'`},
 		"UTF-8 as it is":                        {textColumn("a", "utf8mb4", 0), "04f09f9880", "'😀'"},
-		"a surrogate goes as hexadecimal":       {textColumn("a", "utf8mb3", 0), "03eda080", "_utf8mb3 0xeda080"},
+		"a surrogate goes as hexadecimal":       {textColumn("a", "utf8mb3", 0), "03eda080", "_utf8mb3 x'eda080'"},
 		"latin1 with its own bytes":             {textColumn("a", "latin1", 0), "0381005c", "_latin1'\x81\\0\\\\'"},
 		"BINARY(4) padded":                      {wireColumn{typeString, typeString<<8 | 4, schema.Column{DataType: "binary", MaxBytes: 4}}, "026162", `_binary'ab\0\0'`},
 		"VARBINARY as it is":                    {varbinaryColumn("a"), "02006162", "_binary'ab'"},
@@ -234,10 +246,11 @@ func TestRefusedValues(t *testing.T) {
 		column wireColumn
 		value  []byte
 	}{
-		"ENUM index 0":            {wireColumn{typeString, typeEnum<<8 | 1, schema.Column{DataType: "enum", ColumnType: "enum('a')"}}, []byte{0}},
-		"JSON of length zero":     {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, []byte{0, 0, 0, 0}},
-		"JSON with an opaque BIT": {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, append([]byte{9, 0, 0, 0, jsonOpaque, typeBit, 6}, "SECRET"...)},
-		"JSON that is not UTF-8":  {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, append([]byte{9, 0, 0, 0, jsonString, 7}, "SECRET\xff"...)},
+		"ENUM index 0":                 {wireColumn{typeString, typeEnum<<8 | 1, schema.Column{DataType: "enum", ColumnType: "enum('a')"}}, []byte{0}},
+		"JSON of length zero":          {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, []byte{0, 0, 0, 0}},
+		"JSON with an opaque TINYBLOB": {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, append([]byte{9, 0, 0, 0, jsonOpaque, 249, 6}, "SECRET"...)},
+		"half a character of ucs2":     {textColumn("c1", "ucs2", 0), short("SECRET!")},
+		"JSON that is not UTF-8":       {wireColumn{typeJSON, 4, schema.Column{DataType: "json"}}, append([]byte{9, 0, 0, 0, jsonString, 7}, "SECRET\xff"...)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, table := tableOf(c.column)

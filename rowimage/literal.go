@@ -31,7 +31,7 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 	case kindInt:
 		return c.appendInt(dst, v), nil
 	case kindText:
-		return c.appendText(dst, v), nil
+		return c.appendText(dst, v)
 	case kindDecimal:
 		return appendDecimal(dst, v, int(c.digits), int(c.scale))
 	case kindFloat:
@@ -50,11 +50,12 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 		return strconv.AppendUint(dst, index, 10), nil
 	case kindYear:
 		return appendYear(dst, v[0]), nil
-	case kindDate, kindTime, kindDatetime, kindTimestamp:
+	case kindDate, kindTime, kindDatetime, kindTimestamp, kindOldTime, kindOldDatetime, kindOldTimestamp:
 		return c.appendTemporal(dst, v)
 	case kindBinary:
 		return c.appendBinary(dst, v), nil
-	case kindBytes:
+	case kindBytes, kindGeometry, kindVector:
+		// The bytes of a GEOMETRY (its SRID, then WKB) and of a VECTOR (floats) are what the columns take as they are.
 		dst = append(dst, c.intro...)
 		dst = appendEscaped(dst, v)
 		return append(dst, '\''), nil
@@ -66,10 +67,14 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 }
 
 // appendOperand writes the value for a comparison with the column. It differs from the literal for a SET with its
-// 64th member: the server compares a SET as a signed number.
+// 64th member: the server compares a SET as a signed number. And it takes index 0 of an ENUM, which can be found, but
+// not written.
 func (c *column) appendOperand(dst, v []byte) ([]byte, error) {
-	if c.kind == kindSet {
+	switch c.kind {
+	case kindSet:
 		return strconv.AppendInt(dst, int64(littleEndian(v)), 10), nil
+	case kindEnum:
+		return strconv.AppendUint(dst, littleEndian(v), 10), nil
 	}
 	return c.appendLiteral(dst, v)
 }
@@ -114,15 +119,18 @@ func (c *column) appendInt(dst, v []byte) []byte {
 
 // appendText writes a string with its own bytes. One in UTF-8 is part of the statement's text, which is utf8mb4; one
 // in another character set says so. Bytes that Go does not take for UTF-8 (a surrogate, which old servers allowed)
-// go as hexadecimal, for the server to judge.
-func (c *column) appendText(dst, v []byte) []byte {
-	if c.utf8 && !utf8.Valid(v) {
+// go as hexadecimal, for the server to judge: servers since 8.0 refuse what is not valid, and none changes it.
+func (c *column) appendText(dst, v []byte) ([]byte, error) {
+	if len(v)%int(c.unit) != 0 {
+		return dst, errTextUnit
+	}
+	if c.hex || c.utf8 && !utf8.Valid(v) {
 		dst = append(dst, c.hexIntro...)
-		return hex.AppendEncode(dst, v)
+		return append(hex.AppendEncode(dst, v), '\''), nil
 	}
 	dst = append(dst, c.intro...)
 	dst = appendEscaped(dst, v)
-	return append(dst, '\'')
+	return append(dst, '\''), nil
 }
 
 // appendBinary writes a BINARY(n). The image leaves trailing zero bytes out, but the server compares them: without
@@ -166,6 +174,12 @@ func (c *column) appendTemporal(dst, v []byte) (_ []byte, err error) {
 		dst, err = appendDatetime2(dst, v, int(c.digits))
 	case kindTimestamp:
 		dst, err = appendTimestamp2(dst, v, int(c.digits))
+	case kindOldTime:
+		dst, err = appendOldTime(dst, v)
+	case kindOldDatetime:
+		dst, err = appendOldDatetime(dst, v)
+	case kindOldTimestamp:
+		dst = appendOldTimestamp(dst, v)
 	}
 	return append(dst, '\''), err
 }
@@ -173,12 +187,17 @@ func (c *column) appendTemporal(dst, v []byte) (_ []byte, err error) {
 // appendPredicate writes "the column has exactly this value", for a keyless table: byte-exact and NULL-safe.
 func (c *column) appendPredicate(dst, v []byte, null bool) ([]byte, error) {
 	switch {
+	case null && c.kind == kindVector:
+		return join(dst, c.name, " IS NULL"), nil // It takes no <=>. Elsewhere IS NULL would also find a zero date.
 	case null:
 		return join(dst, c.name, "<=>NULL"), nil
 	case c.kind == kindText:
 		// A collation takes 'a' and 'A' for equal; the wrong one of two rows would be changed.
 		dst = join(dst, "CAST(", c.name, " AS BINARY)<=>_binary'")
 		return append(appendEscaped(dst, v), '\''), nil
+	case c.kind == kindVector:
+		// The server compares a VECTOR with nothing (error 1210).
+		return c.appendLiteral(join(dst, "CAST(", c.name, " AS BINARY)<=>"), v)
 	case c.kind == kindJSON:
 		return c.appendJSONPredicate(dst, v)
 	}

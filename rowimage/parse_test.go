@@ -206,6 +206,10 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte{jsonSmallArray, 2, 0, 12, 0, jsonInt16, 1, 0, jsonString, 10, 0, 1, 'x'})
 	f.Add([]byte{jsonSmallObject, 1, 0, 12, 0, 11, 0, 1, 0, jsonUint16, 5, 0, 'a'})
 	f.Add([]byte{jsonOpaque, typeNewDecimal, 4, 2, 1, 0x81, 5})
+	for _, typ := range []byte{typeVarchar, typeBlob, typeString, jsonMediumBlob, jsonLongBlob, typeBit} {
+		f.Add([]byte{jsonOpaque, typ, 2, 0xff, '\''})
+	}
+	f.Add([]byte{jsonOpaque, typeTimestamp, 8, 0, 0, 0, 0, 0, 0, 0, 0x19})
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		out, err := appendJSON([]byte("x"), doc)
 		if err != nil {

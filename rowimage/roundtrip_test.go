@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,13 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// roundTrips: a table and values of it that a source can hold. Each column list is created in both schemas.
-var roundTrips = []struct {
+// roundTrip is a table and values of it that a source can hold. The columns are created in both schemas.
+type roundTrip struct {
 	name    string
 	mode    string // sql_mode of the source's session.
 	columns string
 	values  []string // Inside of VALUES(…).
-}{
+}
+
+var roundTrips = []roundTrip{
 	{"signed integers with extremes", "", "a TINYINT,b SMALLINT,c MEDIUMINT,d INT,e BIGINT", []string{
 		"-128,-32768,-8388608,-2147483648,-9223372036854775808", "127,32767,8388607,2147483647,9223372036854775807",
 		"0,0,0,0,0", "-1,-1,-1,-1,-1", "NULL,NULL,NULL,NULL,NULL", "1,NULL,2,NULL,3",
@@ -135,7 +138,8 @@ func manyColumns(n int) string {
 // target's own binary log has the same images.
 func TestServerRoundTrip(t *testing.T) {
 	l := newLab(t, "FULL")
-	for n, c := range roundTrips {
+	l.Exec(t, typedValues...)
+	for n, c := range slices.Concat(roundTrips, typeTrips, charsetTrips()) {
 		t.Run(c.name, func(t *testing.T) {
 			name := fmt.Sprintf("t%d", n)
 			from := l.position(t)

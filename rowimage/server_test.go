@@ -124,9 +124,6 @@ func parseRows(t *testing.T, typ byte, body []byte, tables map[uint64]*change.Ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !h.Full {
-		t.Fatal("image is not full")
-	}
 	rows, err := Split(h, e.Data, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -131,12 +131,54 @@ func appendTimestamp2(dst, v []byte, fsp int) ([]byte, error) {
 		dst = appendClock(dst, 0, 0, 0)
 		return appendFraction(dst, 0, fsp)
 	}
+	return appendFraction(appendSeconds(dst, seconds), fraction(v[4:]), fsp)
+}
+
+// The formats before MySQL 5.6.4 (field.cc, Field_time, Field_datetime and Field_timestamp): little-endian numbers.
+// TIME and DATETIME are decimal, the TIME -12:34:56 is -123456 and the DATETIME 2024-02-29 12:34:56 is 20240229123456;
+// TIMESTAMP is seconds of the epoch.
+
+// appendOldTime writes a TIME of three bytes, in two's complement.
+func appendOldTime(dst, v []byte) ([]byte, error) {
+	hms := int32(uint32(littleEndian(v))<<8) >> 8
+	if hms < 0 {
+		dst = append(dst, '-')
+		hms = -hms
+	}
+	hour, minute, second := uint32(hms/10000), uint32(hms/100%100), uint32(hms%100)
+	if minute > 59 || second > 59 {
+		return dst, errCorrupt
+	}
+	return appendClock(dst, hour, minute, second), nil
+}
+
+// appendOldDatetime writes a DATETIME of eight bytes.
+func appendOldDatetime(dst, v []byte) ([]byte, error) {
+	u := littleEndian(v)
+	date, clock := u/1000000, uint32(u%1000000)
+	if date > 99991231 || clock > 235959 || clock/100%100 > 59 || clock%100 > 59 {
+		return dst, errCorrupt
+	}
+	ymd := uint32(date)
+	dst = append(appendDate(dst, ymd/10000, ymd/100%100, ymd%100), ' ')
+	return appendClock(dst, clock/10000, clock/100%100, clock%100), nil
+}
+
+// appendOldTimestamp writes a TIMESTAMP of four bytes, in UTC; 0 is the zero date.
+func appendOldTimestamp(dst, v []byte) []byte {
+	seconds := uint32(littleEndian(v))
+	if seconds == 0 {
+		return append(dst, "0000-00-00 00:00:00"...)
+	}
+	return appendSeconds(dst, seconds)
+}
+
+// appendSeconds writes seconds of the epoch as date and time, in UTC.
+func appendSeconds(dst []byte, seconds uint32) []byte {
 	year, month, day := civil(seconds / 86400)
-	dst = appendDate(dst, year, month, day)
-	dst = append(dst, ' ')
+	dst = append(appendDate(dst, year, month, day), ' ')
 	clock := seconds % 86400
-	dst = appendClock(dst, clock/3600, clock/60%60, clock%60)
-	return appendFraction(dst, fraction(v[4:]), fsp)
+	return appendClock(dst, clock/3600, clock/60%60, clock%60)
 }
 
 // civil turns days since 1970-01-01 into a date of the Gregorian calendar. It counts years from March, so that the

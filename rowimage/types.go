@@ -26,8 +26,30 @@ var blobBytes = map[string]uint16{
 	"tinytext": 1, "text": 2, "mediumtext": 3, "longtext": 4,
 }
 
+// oldTemporals are the temporal types from before MySQL 5.6.4, which tables keep until they are rebuilt; the target's
+// type of the same name holds the same values. They have no fraction.
+var oldTemporals = map[byte]struct {
+	dataType string
+	kind     kind
+}{
+	typeTime: {"time", kindOldTime}, typeDatetime: {"datetime", kindOldDatetime}, typeTimestamp: {"timestamp", kindOldTimestamp},
+}
+
+// isGeometry reports whether a DATA_TYPE is spatial. Which one it is, and which SRID it may have, the target checks:
+// the log names neither.
+func isGeometry(dataType string) bool {
+	switch dataType {
+	case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection", "geometrycollection":
+		return true
+	}
+	return false
+}
+
 // kindOf tells how a column of the target reads a wire type; fits is false when it cannot.
 func kindOf(typ byte, meta uint16, c *schema.Column) (k kind, fits bool) {
+	if old, ok := oldTemporals[typ]; ok {
+		return old.kind, old.dataType == c.DataType && c.FSP == 0
+	}
 	if f, ok := fixedTypes[c.DataType]; ok {
 		return f.kind, typ == f.wire && sameSize(typ, meta, c)
 	}
@@ -37,10 +59,15 @@ func kindOf(typ byte, meta uint16, c *schema.Column) (k kind, fits bool) {
 		}
 		return kindText, typ == typeBlob && meta <= size
 	}
+	if isGeometry(c.DataType) {
+		return kindGeometry, typ == typeGeometry
+	}
 	varchar := (typ == typeVarchar || typ == typeVarString) && int64(meta) <= c.MaxBytes
 	real, length := realString(meta)
 	fixed := typ == typeString && real == typeString && int64(length) <= c.MaxBytes
 	switch c.DataType {
+	case "vector":
+		return kindVector, typ == typeVector
 	case "varchar":
 		return kindText, varchar
 	case "varbinary":
@@ -112,14 +139,8 @@ func setBytes(n int) int {
 // notCarried names a type that can be measured but not carried over; "" for the others.
 func notCarried(typ byte) string {
 	switch typ {
-	case typeGeometry:
-		return "GEOMETRY"
-	case typeVector:
-		return "VECTOR"
 	case typeDecimal:
 		return "DECIMAL in the format before MySQL 5.0"
-	case typeTimestamp, typeTime, typeDatetime:
-		return "a temporal type in the format before MySQL 5.6.4"
 	case typeNull:
 		return "a column of type NULL"
 	}
@@ -146,6 +167,13 @@ func describe(typ byte, meta uint16) string {
 		return fmt.Sprintf("DECIMAL(%d,%d)", meta>>8, meta&0xff)
 	case typeBit:
 		return fmt.Sprintf("BIT(%d)", bitCount(meta))
+	case typeGeometry:
+		return "GEOMETRY"
+	case typeVector:
+		return "VECTOR"
+	}
+	if old, ok := oldTemporals[typ]; ok {
+		return strings.ToUpper(old.dataType) + " in the format before MySQL 5.6.4"
 	}
 	for _, name := range []string{"tinyint", "smallint", "mediumint", "int", "bigint", "float", "double", "year", "date", "json"} {
 		if fixedTypes[name].wire == typ {
@@ -158,38 +186,4 @@ func describe(typ byte, meta uint16) string {
 		}
 	}
 	return fmt.Sprintf("of wire type %d", typ)
-}
-
-// carriedCharset gives the canonical name of a character set whose texts are carried over.
-func carriedCharset(name string) (string, bool) {
-	switch name {
-	case "utf8mb4", "utf8mb3", "latin1", "ascii":
-		return name, true
-	case "utf8":
-		return "utf8mb3", true // The name before MySQL 8.0.30.
-	}
-	return "", false
-}
-
-// holds reports whether each text of character set from has the same bytes in character set to.
-func holds(to, from string) bool {
-	return to == from || from == "ascii" || to == "utf8mb4" && from == "utf8mb3"
-}
-
-// charsetOf gives the character set of a collation id, "" for a set that is not carried over. The ids are fixed in
-// MySQL (INFORMATION_SCHEMA.COLLATIONS of 9.7; they never change, and new utf8mb4 ones are added at the end).
-func charsetOf(collation uint16) string {
-	switch id := collation; {
-	case id == 63:
-		return "binary"
-	case id == 11, id == 65:
-		return "ascii"
-	case id == 5, id == 8, id == 15, id == 31, id == 47, id == 48, id == 49, id == 94:
-		return "latin1"
-	case id == 33, id == 76, id == 83, id >= 192 && id <= 215, id == 223:
-		return "utf8mb3"
-	case id == 45, id == 46, id >= 224 && id <= 247, id >= 255 && id <= 323:
-		return "utf8mb4"
-	}
-	return ""
 }

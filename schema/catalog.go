@@ -111,7 +111,7 @@ const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in
 const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''),
   c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, c.IS_NULLABLE, c.EXTRA, COALESCE(c.CHARACTER_SET_NAME, ''),
   COALESCE(c.COLLATION_NAME, ''), COALESCE(c.CHARACTER_OCTET_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
-  COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0)
+  COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(c.COLUMN_DEFAULT, ''), c.COLUMN_DEFAULT IS NULL
 FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
   ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
 WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`
@@ -128,14 +128,16 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 			t = new(Table)
 		}
 		var col Column
-		var nullable, extra string
+		var nullable, extra, value string
+		var noDefault bool
 		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &col.Name, &col.DataType, &col.ColumnType,
-			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP)
+			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault)
 		if err != nil {
 			return err
 		}
 		col.Nullable = nullable == "YES"
 		describe(&col, extra, all)
+		col.Default = defaultOf(&col, strings.ToUpper(extra), value, noDefault)
 		t.Columns = append(t.Columns, col)
 		return nil
 	})
@@ -197,6 +199,20 @@ func describe(col *Column, extra string, all Collations) {
 	if col.Collation != "" {
 		col.CollationID = all.ID(col.Collation)
 	}
+}
+
+// defaultOf says what a column takes when an INSERT leaves it out. Servers before 8.0 show CURRENT_TIMESTAMP as the
+// default's text and do not mark it in EXTRA.
+func defaultOf(col *Column, extra, value string, none bool) Default {
+	now := col.FSP > 0 || col.DataType == "timestamp" || col.DataType == "datetime"
+	switch {
+	case strings.Contains(extra, "DEFAULT_GENERATED"), strings.Contains(extra, "AUTO_INCREMENT"),
+		now && strings.HasPrefix(strings.ToUpper(value), "CURRENT_TIMESTAMP"):
+		return ComputedDefault
+	case none && !col.Nullable && col.Generated == NotGenerated:
+		return ImplicitDefault
+	}
+	return LiteralDefault
 }
 
 // isNumeric keeps the text of an ENUM's members from being read as an attribute.

@@ -22,6 +22,17 @@ const (
 	DropDatabase
 	CreateIndex
 	DropIndex
+	CreateView
+	AlterView
+	DropView
+	CreateRoutine // A stored procedure or function.
+	AlterRoutine
+	DropRoutine
+	CreateTrigger // Triggers and events are held until cutover: see Kind.Held.
+	DropTrigger
+	CreateEvent
+	AlterEvent
+	DropEvent
 	Maintenance        // ANALYZE, OPTIMIZE, REPAIR, CHECK, FLUSH, ALTER INSTANCE: no data changes.
 	Accounts           // Users, roles, grants, passwords: each side has its own.
 	DropTemporaryTable // Logged when a session with temporary tables ends; the target never had them.
@@ -32,6 +43,10 @@ var kindNames = map[Kind]string{
 	CreateTable: "CREATE TABLE", AlterTable: "ALTER TABLE", DropTable: "DROP TABLE", RenameTable: "RENAME TABLE",
 	TruncateTable: "TRUNCATE TABLE", CreateDatabase: "CREATE DATABASE", AlterDatabase: "ALTER DATABASE",
 	DropDatabase: "DROP DATABASE", CreateIndex: "CREATE INDEX", DropIndex: "DROP INDEX",
+	CreateView: "CREATE VIEW", AlterView: "ALTER VIEW", DropView: "DROP VIEW",
+	CreateRoutine: "CREATE ROUTINE", AlterRoutine: "ALTER ROUTINE", DropRoutine: "DROP ROUTINE",
+	CreateTrigger: "CREATE TRIGGER", DropTrigger: "DROP TRIGGER",
+	CreateEvent: "CREATE EVENT", AlterEvent: "ALTER EVENT", DropEvent: "DROP EVENT",
 	Maintenance: "maintenance", Accounts: "accounts", DropTemporaryTable: "DROP TEMPORARY TABLE",
 }
 
@@ -46,6 +61,10 @@ func (k Kind) String() string {
 // Skip reports that statements of this kind are not run on the target: they concern no replicated data.
 func (k Kind) Skip() bool { return k >= Maintenance }
 
+// Held reports that statements of this kind are recorded and not run before cutover: a trigger on the target would
+// fire a second time for each applied row, and an event would run on both sides.
+func (k Kind) Held() bool { return k >= CreateTrigger && k <= DropEvent }
+
 // Pair is one renaming of a RENAME TABLE.
 type Pair struct{ From, To Name }
 
@@ -55,6 +74,7 @@ type DDL struct {
 	Kind      Kind
 	Tables    []Name   // All tables that it changes, creates or copies, old and new names. Not those that foreign keys refer to.
 	Databases []string // Databases that it creates, alters or drops.
+	Object    Name     // Of a statement on a routine, trigger or event: its name. A trigger's table is in Tables.
 	Rename    []Pair   // For RENAME TABLE, in order; for ALTER TABLE … RENAME, one.
 	// Idempotent: running it a second time gives the same result, so that after a crash it can simply be run again.
 	Idempotent bool
@@ -63,7 +83,28 @@ type DDL struct {
 	NumbersRows bool
 	// Unencrypted: it asks for ENCRYPTION='N', which an encrypted target should not grant.
 	Unencrypted bool
-	SQL         string
+	// OpensTransaction: CREATE TABLE … SELECT as sources from 8.0.21 on log it, in one transaction with the rows. SQL
+	// is without the START TRANSACTION among its options, which only the server's own replicas can run.
+	OpensTransaction bool
+	// Blind: nobody can tell afterwards whether it ran. Only an operator's rule lets such a statement through.
+	Blind bool
+	SQL   string
+
+	definer span // Of the DEFINER clause in SQL; empty without one.
+	opens   span // Of START TRANSACTION in the source's text.
+}
+
+// span is a range of bytes in a statement.
+type span struct{ from, to int }
+
+// WithoutDefiner is the statement without its DEFINER clause: whoever runs it becomes the definer. An account needs
+// SET_ANY_DEFINER to name another, which managed targets do not give, and the source's accounts are not on the
+// target. SQL SECURITY stays as it was written. replaced is false when there is no such clause.
+func (d *DDL) WithoutDefiner() (sql string, replaced bool) {
+	if d.definer.to == 0 {
+		return d.SQL, false
+	}
+	return d.SQL[:d.definer.from] + d.SQL[d.definer.to:], true
 }
 
 // ParseDDL classifies a statement of a QUERY event. Two readers look at it, this package's own and the TiDB parser;
@@ -75,29 +116,41 @@ type DDL struct {
 // MySQL 9: a comment between the versions of source and target is code for one of them only, which no one can see
 // from the text.
 func ParseDDL(st *change.Statement) (*DDL, error) {
+	d, _, err := parse(st)
+	return d, err
+}
+
+// parse is ParseDDL that also names the statement's kind for rules; it does so also where it refuses the statement.
+func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
 	var mode uint64
 	if st.Session.SQLMode != nil {
 		mode = *st.Session.SQLMode
 	}
-	if err := checkClientCharset(st); err != nil {
-		return nil, err
-	}
 	tokens, err := scan(st.SQL, mode)
 	if err != nil || len(tokens) == 0 {
-		return nil, unparsable("a statement")
+		return nil, headline(nil), unparsable("a statement")
+	}
+	kind = headline(tokens)
+	if err := checkClientCharset(st); err != nil {
+		return nil, kind, err
 	}
 	r := &reader{tokens: tokens, database: st.Database}
 	d := r.statement()
 	if r.fault != nil {
-		return nil, r.fault
+		return nil, kind, r.fault
 	}
 	d.SQL = st.SQL
-	if !d.Kind.Skip() {
+	if d.OpensTransaction {
+		plain := *st
+		plain.SQL = strings.TrimSpace(st.SQL[:d.opens.from] + st.SQL[d.opens.to:])
+		d.SQL, st = plain.SQL, &plain
+	}
+	if !d.Kind.Skip() && d.Object.Table == "" { // The other reader knows no routines, triggers and events.
 		if err := crossCheck(d, st, mode); err != nil {
-			return nil, err
+			return nil, kind, err
 		}
 	}
-	return d, nil
+	return d, d.Kind.String(), nil
 }
 
 // checkClientCharset refuses texts that a byte-wise reader could misread: in big5, gbk, sjis, cp932 and gb18030 a
@@ -133,6 +186,9 @@ func unparsable(kind string) *change.Fault {
 func (d *DDL) Filtered(f *Filter) (run bool, err error) {
 	if d.Kind.Skip() {
 		return false, nil
+	}
+	if d.Object.Table != "" && len(d.Tables) == 0 {
+		return f.IncludesSchema(d.Object.Schema), nil
 	}
 	var in, out int
 	for _, t := range d.Tables {

@@ -72,14 +72,19 @@ func fromAST(node ast.StmtNode, database string) *DDL {
 		}
 		return d
 	case *ast.DropTableStmt:
-		if s.IsView || s.TemporaryKeyword != ast.TemporaryNone {
+		if s.TemporaryKeyword != ast.TemporaryNone {
 			return nil
 		}
 		d := &DDL{Kind: DropTable}
+		if s.IsView {
+			d.Kind = DropView
+		}
 		for _, t := range s.Tables {
 			d.Tables = append(d.Tables, name(t))
 		}
 		return d
+	case *ast.CreateViewStmt:
+		return &DDL{Kind: CreateView, Tables: []Name{name(s.ViewName)}}
 	case *ast.RenameTableStmt:
 		d := &DDL{Kind: RenameTable}
 		for _, t := range s.TableToTables {

@@ -12,6 +12,7 @@ import (
 type reader struct {
 	tokens   []token
 	pos      int
+	definer  span   // Of the DEFINER clause, once read.
 	database string // Default database of the session.
 	fault    *change.Fault
 }
@@ -103,8 +104,7 @@ func (r *reader) refuseOther() *DDL {
 		return r.fail(&change.Fault{Code: "BS-XA-UNSUPPORTED", Class: change.ClassPerson,
 			What: "an XA transaction is not replicated",
 			Next: "use local transactions on the source; make this branch's changes on the target by hand and skip the transaction"})
-	case first.is("BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "INSTALL", "UNINSTALL",
-		"IMPORT", "LOCK", "UNLOCK", "RESET", "CHANGE", "CLONE", "USE", "HANDLER", "SIGNAL", "PREPARE", "EXECUTE"):
+	case first.is(otherVerbs...):
 		return r.refuse(name)
 	}
 	return r.fail(unparsable("a statement"))
@@ -198,10 +198,11 @@ func (r *reader) drop() *DDL {
 	case r.accept("USER", "ROLE"):
 		return &DDL{Kind: Accounts}
 	}
-	return r.refuseObject("DROP")
+	return r.object("DROP")
 }
 
-// objects are what CREATE, ALTER and DROP may name besides tables, databases, indexes and accounts.
+// objects are what CREATE, ALTER and DROP may name besides tables, databases, indexes and accounts. Views, routines,
+// triggers and events among them are replicated (ddlobject.go).
 var objects = []string{"VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "SERVER", "TABLESPACE", "LOGFILE",
 	"RESOURCE", "REFERENCE", "LIBRARY", "PREPARE", "TEMPORARY", "MASKING", "JSON", "EXTERNAL"}
 

@@ -33,6 +33,7 @@ type token struct {
 	kind  tokenKind
 	text  string
 	depth int
+	at    span // Where it stands in the statement.
 }
 
 // is reports whether the token is one of the keywords, given in upper case. A quoted name is never a keyword.
@@ -66,8 +67,12 @@ type scanner struct {
 func scan(sql string, mode uint64) ([]token, error) {
 	s := &scanner{sql: sql, mode: mode}
 	for s.pos < len(s.sql) {
+		start, before := s.pos, len(s.out)
 		if err := s.step(); err != nil {
 			return nil, err
+		}
+		if len(s.out) > before {
+			s.out[before].at = span{start, s.pos}
 		}
 	}
 	if s.inBang > 0 || s.depth != 0 {

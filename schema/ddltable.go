@@ -20,7 +20,7 @@ func (r *reader) create() *DDL {
 	case r.accept("USER", "ROLE"):
 		return &DDL{Kind: Accounts}
 	}
-	return r.refuseObject("CREATE")
+	return r.object("CREATE")
 }
 
 // createIndex reads CREATE INDEX name [USING type] ON table (…).
@@ -40,7 +40,8 @@ func (r *reader) createIndex() *DDL {
 }
 
 // createTable reads CREATE TABLE: by definition, or LIKE another table. CREATE TABLE … SELECT is refused in each of
-// its forms; row-based sources log it as a definition that ends in START TRANSACTION, inside a transaction.
+// its forms; row-based sources never write it: those from 8.0.21 on log a definition with the option START TRANSACTION,
+// inside a transaction with the rows; older ones a plain definition, and the rows in a transaction of their own.
 func (r *reader) createTable() *DDL {
 	d := &DDL{Kind: CreateTable, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
 	d.Tables = []Name{r.table("CREATE TABLE")}
@@ -52,10 +53,11 @@ func (r *reader) createTable() *DDL {
 		r.acceptPunct(')')
 		return r.end(d)
 	}
+	r.opensTransaction(d)
 	group := false // Behind an opening parenthesis at depth 0.
 	for i, t := range r.tokens[r.pos:] {
 		query := t.is("SELECT", "WITH", "TABLE", "VALUES") && (t.depth == 0 && !r.option(i) || group)
-		if query || t.depth == 0 && (t.is("AS", "IGNORE", "REPLACE") || t.is("START") && r.tokens[len(r.tokens)-1].is("TRANSACTION")) {
+		if query || t.depth == 0 && (t.is("AS", "IGNORE", "REPLACE")) {
 			return r.fail(unsupported("CREATE TABLE … SELECT", notByHand))
 		}
 		if t.depth == 0 && t.is("UNION") {
@@ -65,6 +67,20 @@ func (r *reader) createTable() *DDL {
 	}
 	d.Unencrypted = r.asksForPlain()
 	return d
+}
+
+// opensTransaction finds START TRANSACTION, which the server writes among the table's options:
+//
+//	CREATE TABLE `s` (…) START TRANSACTION COMMENT='…'
+//	CREATE TABLE `s` (…) START TRANSACTION /*!50100 PARTITION BY … */
+func (r *reader) opensTransaction(d *DDL) {
+	for i := r.pos; i+1 < len(r.tokens); i++ {
+		if t := r.tokens[i]; t.depth == 0 && t.is("START") && r.tokens[i+1].is("TRANSACTION") && !r.option(i-r.pos) {
+			d.OpensTransaction = true
+			d.opens = span{t.at.from, r.tokens[i+1].at.to}
+			return
+		}
+	}
 }
 
 // option reports that the token at offset i is the value of an option and not a keyword of the grammar: it comes
@@ -105,7 +121,7 @@ func (r *reader) alter() *DDL {
 		// Rotation of keys and the like: each server has its own.
 		return &DDL{Kind: Maintenance}
 	}
-	return r.refuseObject("ALTER")
+	return r.object("ALTER")
 }
 
 // alterDatabase reads ALTER DATABASE [name] option…; without a name it means the default database.

@@ -23,7 +23,10 @@ var nextID = regexp.MustCompile(`\bAUTO_INCREMENT=[0-9]+ ?`)
 // A definition's text depends on the session. So that two sessions never differ by that alone, the session must
 // have time_zone='+00:00', sql_quote_show_create=1, and no ANSI_QUOTES or NO_BACKSLASH_ESCAPES in sql_mode; it is an
 // error otherwise. None of it comes from cached statistics.
-func Fingerprint(ctx context.Context, q Querier, tables []Name, databases []string) (string, error) {
+//
+// Of views and routines it has the existence and the times of change only: statements on them that keep the object
+// can be run again.
+func Fingerprint(ctx context.Context, q Querier, tables []Name, databases []string, routines ...Name) (string, error) {
 	if err := checkSession(ctx, q); err != nil {
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}
@@ -38,7 +41,25 @@ func Fingerprint(ctx context.Context, q Querier, tables []Name, databases []stri
 			return "", fmt.Errorf("fingerprint of database %s: %w", db, err)
 		}
 	}
+	for _, r := range routines {
+		if err := addRoutine(ctx, q, sum, r); err != nil {
+			return "", fmt.Errorf("fingerprint of routine %s: %w", r, err)
+		}
+	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// addRoutine adds the stored procedure and the function of a name.
+func addRoutine(ctx context.Context, q Querier, sum hash.Hash, r Name) error {
+	const query = `/* binseal schema */ SELECT ROUTINE_TYPE, CREATED, LAST_ALTERED FROM information_schema.ROUTINES
+WHERE ROUTINE_SCHEMA = ? AND ROUTINE_NAME = ? ORDER BY ROUTINE_TYPE`
+	add(sum, "routine", r.Schema, r.Table)
+	return each(ctx, q, query, []any{r.Schema, r.Table}, func(rows *sql.Rows) error {
+		var kind, created, altered string
+		err := rows.Scan(&kind, &created, &altered)
+		add(sum, kind, created, altered)
+		return err
+	})
 }
 
 // checkSession refuses a session whose settings would show in the text of a definition.
@@ -62,15 +83,15 @@ func addTable(ctx context.Context, q Querier, sum hash.Hash, t Name) error {
 	const query = `/* binseal schema */ SELECT TABLE_TYPE, COALESCE(CREATE_TIME, '') FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?`
 	add(sum, "table", t.Schema, t.Table)
-	there := false
+	base := false
 	err := each(ctx, q, query, []any{t.Schema, t.Table}, func(rows *sql.Rows) error {
 		var tableType, created string
 		err := rows.Scan(&tableType, &created)
-		there = true
+		base = tableType != "VIEW" // A view's text cannot be read where a table below it is gone.
 		add(sum, tableType, created)
 		return err
 	})
-	if err != nil || !there {
+	if err != nil || !base {
 		return err
 	}
 	return addCreate(ctx, q, sum, "TABLE "+t.Quoted())

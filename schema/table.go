@@ -10,6 +10,16 @@ const (
 	StoredColumn
 )
 
+// Default says what the server stores in a column that an INSERT leaves out.
+type Default uint8
+
+// The kinds of default.
+const (
+	LiteralDefault  Default = iota // A literal, or NULL.
+	ImplicitDefault                // NOT NULL and no default: an error, or without strict mode the type's zero value.
+	ComputedDefault                // An expression, CURRENT_TIMESTAMP, AUTO_INCREMENT: another value at each time.
+)
+
 // Column is one column of a target table, as information_schema.COLUMNS describes it.
 type Column struct {
 	Name       string
@@ -22,6 +32,7 @@ type Column struct {
 	// OnUpdateNow: ON UPDATE CURRENT_TIMESTAMP. The server changes the column by itself when an UPDATE leaves it
 	// out, so an UPDATE must always name it.
 	OnUpdateNow bool
+	Default     Default
 	Charset     string // CHARACTER_SET_NAME; "" for columns without one.
 	Collation   string // COLLATION_NAME; "" for columns without one.
 	CollationID uint16 // Id of Collation; 0 without one, 63 never (binary strings have no Collation here).

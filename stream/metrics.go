@@ -9,7 +9,8 @@ import (
 // metrics of a stream. There are no labels by table: names can be personal data, and there may be thousands.
 type metrics struct {
 	transactions, changes, rows, ddl, statements, reconnects prometheus.Counter
-	epochs                                                   *prometheus.CounterVec
+	held, redefined                                          prometheus.Counter
+	epochs, rules                                            *prometheus.CounterVec
 	epochRows, execute, commit                               prometheus.Histogram
 }
 
@@ -31,13 +32,17 @@ func newMetrics(reg prometheus.Registerer, s *Stream) *metrics {
 		ddl:          counter("applied_ddl_total", "DDL statements passed."),
 		statements:   counter("target_statements_total", "Statements sent to the target."),
 		reconnects:   counter("reconnects_total", "Runs that ended and were started again from the record."),
+		held:         counter("ddl_held_total", "Statements on triggers and events that are held until cutover."),
+		redefined:    counter("ddl_definers_replaced_total", "Views and routines whose definer on the target is the applier's account."),
+		rules: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "binseal", Name: "ddl_rules_total",
+			Help: "Statements that a rule of ddl.rules has decided, by what it did."}, []string{"action"}),
 		epochs: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "binseal", Name: "epochs_total",
 			Help: "Epochs committed, by the way they were committed."}, []string{"mode"}),
 		epochRows: histogram("epoch_rows", "Rows written by an epoch.", prometheus.ExponentialBuckets(1, 4, 10)),
 		execute:   histogram("execute_seconds", "Time from an epoch's first statement to its last answer.", prometheus.ExponentialBuckets(0.001, 2.5, 12)),
 		commit:    histogram("commit_seconds", "Time of a COMMIT on the target.", prometheus.ExponentialBuckets(0.0005, 2.5, 12)),
 	}
-	reg.MustRegister(m.epochs)
+	reg.MustRegister(m.epochs, m.rules)
 	registerGauges(reg, s)
 	return m
 }
@@ -111,5 +116,14 @@ func (m *metrics) committed(p applier.Progress) {
 	m.epochs.WithLabelValues(mode).Inc()
 	if p.DDL {
 		m.ddl.Inc()
+	}
+	if p.Rule != "" {
+		m.rules.WithLabelValues(string(p.Rule)).Inc()
+	}
+	if p.Held {
+		m.held.Inc()
+	}
+	if p.Redefined {
+		m.redefined.Inc()
 	}
 }

@@ -49,6 +49,7 @@ type Options struct {
 	ServerID       uint32
 	Start          Start
 	Filter         *schema.Filter
+	Rules          *schema.Rules // For DDL; nil without any.
 	Mode           applier.Mode
 	Sessions       int
 	ConfigHash     string

@@ -12,6 +12,7 @@ import (
 type legs struct {
 	source, target *mysqlconn.Endpoint
 	filter         *schema.Filter
+	rules          *schema.Rules
 }
 
 // connectable builds both endpoints and the filter. It opens nothing; a CA file that cannot be read shows here.
@@ -28,7 +29,11 @@ func connectable(c *config.Config) (legs, error) {
 	if err != nil {
 		return legs{}, err
 	}
-	return legs{source: source, target: target, filter: filter}, nil
+	rules, err := schema.NewRules(c.DDL)
+	if err != nil {
+		return legs{}, err
+	}
+	return legs{source: source, target: target, filter: filter, rules: rules}, nil
 }
 
 func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.Config) (*mysqlconn.Endpoint, error) {

@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"bench":       anything,
 
 	"internal/archtest":   {},
+	"internal/cases":      {},
 	"internal/chaos":      anything, // Kills daemons and compares; drives the whole as an operator would.
 	"internal/crashpoint": {},       // Fault points for tests: does nothing in a production build's normal run.
 	"internal/demo":       anything,

@@ -7,6 +7,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,6 +85,8 @@ type Rig struct {
 	Mode                     string
 	Sessions                 int
 	Seed                     uint64
+	Include                  string // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
+	Extra                    string // More lines of the config.
 }
 
 // Options of a rig.
@@ -146,11 +149,11 @@ target:
   user: applier
   password: {file: %q}
   tls: {ca: %q}
-tables: {include: ["shop.*"]}
+tables: {include: ["shop.*", %q]}
 apply: {mode: %s, sessions: %d}
 http: {listen: "%s"}
 %s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile,
-		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, r.Mode, r.Sessions, listen, extra)
+		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, cmp.Or(r.Include, "shop.*"), r.Mode, r.Sessions, listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
 	_, err = f.WriteString(text)

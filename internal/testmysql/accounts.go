@@ -87,6 +87,9 @@ func (s *Server) CreateApplierUser(ctx context.Context, user, password string, s
 			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON %s.* TO %s",
 			quoteName(schema), account(user)))
 	}
+	for _, schema := range schemas { // The control schema has no views and routines.
+		statements = append(statements, fmt.Sprintf("GRANT CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE ON %s.* TO %s", quoteName(schema), account(user)))
+	}
 	return s.Run(ctx, statements...)
 }
 

@@ -182,18 +182,31 @@ func (c *comparison) rowExpression(ctx context.Context, table string) (string, e
 		return "", err
 	}
 	defer rows.Close()
-	var columns []string
+	var columns, documents []string
 	for rows.Next() {
 		var name, dataType string
 		if err := rows.Scan(&name, &dataType); err != nil {
 			return "", err
 		}
 		columns = append(columns, "COALESCE("+columnText(quoteName(name), strings.ToLower(dataType))+", 'N')")
+		if strings.EqualFold(dataType, "json") {
+			documents = append(documents, quoteName(name))
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return "", err
 	}
 	if len(columns) == 0 {
 		return "", errors.New("no columns")
 	}
-	return "SHA2(CONCAT_WS(',', " + strings.Join(columns, ", ") + "), 256)", rows.Err()
+	for _, column := range documents {
+		types, err := c.jsonTypes(ctx, table, column)
+		if err != nil {
+			return "", err
+		}
+		columns = append(columns, types...)
+	}
+	return "SHA2(CONCAT_WS(',', " + strings.Join(columns, ", ") + "), 256)", nil
 }
 
 // columnText is an expression that gives different text for different values of a column.
@@ -203,9 +216,9 @@ func columnText(column, dataType string) string {
 		return "CAST(" + column + " AS CHAR)"
 	case "bit", "enum", "set": // The number behind it: also the error value '' of an ENUM shows.
 		return "CAST(" + column + " + 0 AS CHAR)"
-	case "float", "double": // A FLOAT as text has 6 digits only; as a DOUBLE it has all.
-		return "CAST(" + column + " + 0e0 AS CHAR)"
-	case "json": // Text keeps what the server would show; the binary form may differ between equal documents.
+	case "float", "double": // A FLOAT as text has 6 digits only; as a DOUBLE it has all. Times one keeps -0; plus zero would not.
+		return "CAST(" + column + " * 1e0 AS CHAR)"
+	case "json": // What the server would show; jsonTypes adds what the text does not tell.
 		return "SHA2(CAST(" + column + " AS CHAR CHARACTER SET utf8mb4), 256)"
 	default: // Strings, blobs, geometries, vectors: the stored bytes.
 		return "SHA2(CAST(" + column + " AS BINARY), 256)"

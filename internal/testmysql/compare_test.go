@@ -19,6 +19,9 @@ var compareSchema = []string{
 	"INSERT INTO shop.keyed (name) VALUES ('one'), ('two'), (NULL)",
 	"INSERT INTO shop.keyless VALUES ('same'), ('same'), ('same'), ('N'), (NULL)",
 	"INSERT INTO shop.numbers VALUES (16777215, 0.1, 12345678901234567890.0123456789, b'1', 'a', 'x,y', 2026), (NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+	"INSERT INTO shop.numbers (d) VALUES (0e0)",
+	"CREATE TABLE shop.places (g GEOMETRY)",
+	"INSERT INTO shop.places VALUES (ST_GeomFromText('POINT(1 2)'))",
 	"INSERT INTO shop.times VALUES ('-10:00:00.000001', '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000001')",
 	"INSERT INTO shop.texts VALUES ('É', 'é', x'00ff', '{\"a\": 1.0}', 'a')",
 }
@@ -31,7 +34,7 @@ func TestCompareFindsEachKindOfDifference(t *testing.T) {
 	b.Exec(t, "ALTER TABLE shop.keyed AUTO_INCREMENT = 1000")
 
 	differences, rows, err := Compare(t.Context(), a.DB(), b.DB())
-	if err != nil || len(differences) > 0 || rows != 12 {
+	if err != nil || len(differences) > 0 || rows != 14 {
 		t.Fatalf("equal servers: %d rows, error %v, differences %q", rows, err, differences)
 	}
 	const changed = "%[1]s: %[2]d and %[2]d rows; 1 only on the first server, 1 only on the second"
@@ -39,10 +42,13 @@ func TestCompareFindsEachKindOfDifference(t *testing.T) {
 		"a keyless row more":          {"INSERT INTO shop.keyless VALUES ('same')", "DELETE FROM shop.keyless WHERE v = 'same' LIMIT 1", "`keyless`: 5 and 6 rows; 0 only on the first server, 1 only on the second"},
 		"NULL and the letter N":       {"UPDATE shop.keyless SET v = 'N' WHERE v IS NULL", "UPDATE shop.keyless SET v = NULL WHERE v = 'N' LIMIT 1", fmt.Sprintf(changed, "`keyless`", 5)},
 		"case, equal by collation":    {"UPDATE shop.keyed SET name = 'ONE' WHERE id = 1", "UPDATE shop.keyed SET name = 'one' WHERE id = 1", fmt.Sprintf(changed, "`keyed`", 3)},
-		"the last bit of a FLOAT":     {"UPDATE shop.numbers SET f = 16777214 WHERE f IS NOT NULL", "UPDATE shop.numbers SET f = 16777215 WHERE f IS NOT NULL", fmt.Sprintf(changed, "`numbers`", 2)},
-		"the last digit of a DECIMAL": {"UPDATE shop.numbers SET m = m + 0.0000000001", "UPDATE shop.numbers SET m = m - 0.0000000001", fmt.Sprintf(changed, "`numbers`", 2)},
+		"the last bit of a FLOAT":     {"UPDATE shop.numbers SET f = 16777214 WHERE f IS NOT NULL", "UPDATE shop.numbers SET f = 16777215 WHERE f IS NOT NULL", fmt.Sprintf(changed, "`numbers`", 3)},
+		"the last digit of a DECIMAL": {"UPDATE shop.numbers SET m = m + 0.0000000001", "UPDATE shop.numbers SET m = m - 0.0000000001", fmt.Sprintf(changed, "`numbers`", 3)},
 		"a microsecond":               {"UPDATE shop.times SET s = '2026-01-01 00:00:00.000002'", "UPDATE shop.times SET s = '2026-01-01 00:00:00.000001'", fmt.Sprintf(changed, "`times`", 1)},
 		"a JSON number's kind":        {"UPDATE shop.texts SET j = '{\"a\": 1}'", "UPDATE shop.texts SET j = '{\"a\": 1.0}'", fmt.Sprintf(changed, "`texts`", 1)},
+		"a JSON number's type":        {"UPDATE shop.texts SET j = JSON_OBJECT('a', CAST(1.0 AS DECIMAL(2,1)))", "UPDATE shop.texts SET j = '{\"a\": 1.0}'", fmt.Sprintf(changed, "`texts`", 1)},
+		"the sign of zero":            {"UPDATE shop.numbers SET d = -0e0 WHERE d = 0", "UPDATE shop.numbers SET d = 0e0 WHERE d = 0", fmt.Sprintf(changed, "`numbers`", 3)},
+		"a geometry's SRID":           {"UPDATE shop.places SET g = ST_SRID(g, 3857)", "UPDATE shop.places SET g = ST_SRID(g, 0)", fmt.Sprintf(changed, "`places`", 1)},
 		"a zero byte":                 {"UPDATE shop.texts SET b = x'00ff00'", "UPDATE shop.texts SET b = x'00ff'", fmt.Sprintf(changed, "`texts`", 1)},
 		"a table more":                {"CREATE TABLE shop.more (id INT)", "DROP TABLE shop.more", "`shop`.`more`: only on the second server"},
 		"a column's type":             {"ALTER TABLE shop.keyless MODIFY v VARCHAR(11)", "ALTER TABLE shop.keyless MODIFY v VARCHAR(10)", "`keyless`: definitions differ"},
@@ -62,5 +68,24 @@ func TestCompareFindsEachKindOfDifference(t *testing.T) {
 				t.Errorf("after undo: %v %q", err, differences)
 			}
 		})
+	}
+}
+
+func TestDigestTellsWhichTableChanged(t *testing.T) {
+	s := StartT(t, Options{Name: "digest"})
+	s.Exec(t, compareSchema...)
+	before, err := s.Digest(t.Context(), "shop")
+	if err != nil || len(before) != 6 {
+		t.Fatalf("%d tables, error %v", len(before), err)
+	}
+	s.Exec(t, "UPDATE shop.keyed SET name = 'ONE' WHERE id = 1", "ALTER TABLE shop.times COMMENT = 'x'")
+	after, err := s.Digest(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for table, digest := range after {
+		if changed := table == "`shop`.`keyed`" || table == "`shop`.`times`"; changed != (digest != before[table]) {
+			t.Errorf("%s: changed %v, want %v", table, !changed, changed)
+		}
 	}
 }

@@ -1,0 +1,160 @@
+package cases
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Case is one folder.
+type Case struct {
+	Name    string
+	Refuse  string // The code of the refusal; "" where both sides must be equal.
+	Quick   bool   // Runs in `make test` too.
+	Setup   []Step // Setup and Changes both come through the stream; Changes when the target has Setup.
+	Changes []Step
+}
+
+// Kind says what a step does.
+type Kind int
+
+// The kinds of steps. Each but Statement is a comment of its own in the file: "-- restart daemon".
+const (
+	Statement Kind = iota // SQL on a session of the source.
+	Restart               // SIGKILL the daemon and start it again.
+	Await                 // Wait until the target has all so far.
+	Refused               // What follows is refused as a whole; what came before is on the target.
+	Unequal               // As Refused, where both sides differ already.
+	OnTarget              // SQL on the target, once it has all so far.
+)
+
+// Step is a statement or a directive.
+type Step struct {
+	Kind    Kind
+	SQL     string
+	Session string // Which of the case's sessions runs it.
+	Fails   bool   // The source refuses the statement.
+}
+
+// Schema is the case's own database on both servers, and the default database of its sessions.
+func (c Case) Schema() string { return "c_" + strings.ReplaceAll(c.Name, "-", "_") }
+
+// Load reads all cases of a folder, by name.
+func Load(folder string) ([]Case, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []Case
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		c, err := load(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("case %s: %w", e.Name(), err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func load(folder string) (Case, error) {
+	c := Case{Name: filepath.Base(folder)}
+	expect, err := os.ReadFile(filepath.Join(folder, "expect"))
+	if err != nil {
+		return c, err
+	}
+	if err := c.expect(string(expect)); err != nil {
+		return c, err
+	}
+	for file, steps := range map[string]*[]Step{"setup.sql": &c.Setup, "changes.sql": &c.Changes} {
+		text, err := os.ReadFile(filepath.Join(folder, file))
+		if os.IsNotExist(err) && file != "changes.sql" {
+			continue
+		}
+		if err != nil {
+			return c, err
+		}
+		if *steps, err = parse(strings.ReplaceAll(string(text), "${schema}", c.Schema())); err != nil {
+			return c, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	marked := slices.ContainsFunc(c.Changes, func(s Step) bool { return s.Kind == Refused || s.Kind == Unequal })
+	if marked != (c.Refuse != "") {
+		return c, fmt.Errorf("a refusing case, and no other, says where with -- refused")
+	}
+	return c, nil
+}
+
+// expect reads the verdict: "equal" or "refuse: CODE", then "quick", and comments.
+func (c *Case) expect(text string) error {
+	verdict := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		code, refuse := strings.CutPrefix(line, "refuse: ")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case line == "quick":
+			c.Quick = true
+		case line == "equal":
+			verdict = true
+		case refuse && strings.HasPrefix(code, "BS-"):
+			verdict, c.Refuse = true, code
+		default:
+			return fmt.Errorf("expect: %q is not understood", line)
+		}
+	}
+	if !verdict {
+		return fmt.Errorf("expect: neither equal nor refuse")
+	}
+	return nil
+}
+
+var directives = map[string]Kind{"restart daemon": Restart, "await": Await, "refused": Refused, "refused-unequal": Unequal}
+
+// parse cuts a file into steps. A statement ends with the line that ends in a semicolon.
+func parse(text string) ([]Step, error) {
+	var steps []Step
+	var statement strings.Builder
+	session, fails := "1", false
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimSpace(line)
+		directive, comment := strings.CutPrefix(trimmed, "-- ")
+		if statement.Len() > 0 || !comment {
+			if statement.Len() == 0 && trimmed == "" {
+				continue
+			}
+			statement.WriteString(line)
+			if strings.HasSuffix(trimmed, ";") {
+				sql := strings.TrimSuffix(strings.TrimSpace(statement.String()), ";")
+				steps = append(steps, Step{SQL: sql, Session: session, Fails: fails})
+				statement.Reset()
+				fails = false
+			}
+			continue
+		}
+		kind, known := directives[directive]
+		name, isSession := strings.CutPrefix(directive, "session: ")
+		sql, onTarget := strings.CutPrefix(directive, "target: ")
+		switch {
+		case known:
+			steps = append(steps, Step{Kind: kind})
+		case isSession:
+			session = name
+		case onTarget:
+			steps = append(steps, Step{Kind: OnTarget, SQL: sql})
+		case directive == "expect-error":
+			fails = true
+		case strings.HasPrefix(directive, "# "): // A remark to the reader.
+		default:
+			return nil, fmt.Errorf("directive %q is not known", directive)
+		}
+	}
+	if statement.Len() > 0 {
+		return nil, fmt.Errorf("the last statement has no semicolon at its line's end")
+	}
+	return steps, nil
+}

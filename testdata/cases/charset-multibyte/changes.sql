@@ -1,0 +1,3 @@
+UPDATE m SET g=CONCAT(g,'x'), s=CONCAT(s,_sjis 0x835C) WHERE id=1;
+DELETE FROM n WHERE s=_sjis 0x955C LIMIT 1;
+UPDATE n SET g='中' WHERE s='b';

@@ -1,0 +1,4 @@
+UPDATE w SET b=CONCAT(b,'a'), d='' WHERE id=1;
+UPDATE k SET a='É' WHERE v=1;
+DELETE FROM k WHERE v=2;
+DELETE FROM n WHERE a='x' LIMIT 1;

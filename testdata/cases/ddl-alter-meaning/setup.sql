@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a','b'), s VARCHAR(9) CHARACTER SET latin1, n INT);
+INSERT INTO t VALUES (1,'a','é',-1);

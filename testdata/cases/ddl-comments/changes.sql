@@ -1,0 +1,6 @@
+/* hello; */ CREATE /*!80000 TABLE */ IF NOT EXISTS u (id INT /* ; */ PRIMARY KEY, s VARCHAR(9) DEFAULT ';--') /*!50100 COMMENT='c;d' */;
+INSERT INTO u (id) VALUES (1);
+ALTER /*! TABLE */ u ADD x INT -- trailing
+;
+/*!40000 ALTER TABLE u DISABLE KEYS */;
+INSERT INTO u VALUES (2,'a',3);

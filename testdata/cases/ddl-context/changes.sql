@@ -1,0 +1,13 @@
+SET sql_mode='ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT';
+CREATE TABLE "a" ("id" INT PRIMARY KEY, "c" VARCHAR(20) DEFAULT 'back\slash' COMMENT 'a\b');
+INSERT INTO "a" ("id") VALUES (1);
+SET sql_mode='NO_ZERO_DATE';
+CREATE TABLE z (id INT PRIMARY KEY, d DATETIME DEFAULT '2024-01-01');
+SET sql_mode='';
+CREATE TABLE y (id INT PRIMARY KEY, d DATE DEFAULT '0000-00-00', g VARCHAR(5) AS (CONCAT(id,'|')) STORED);
+INSERT INTO y (id) VALUES (1);
+SET NAMES latin1;
+CREATE TABLE x (s VARCHAR(5) COMMENT 'plain');
+SET collation_connection=utf8mb4_bin, default_collation_for_utf8mb4=utf8mb4_general_ci;
+CREATE TABLE w (s VARCHAR(5) CHARACTER SET utf8mb4);
+INSERT INTO w VALUES ('x');

@@ -1,0 +1,2 @@
+CREATE TABLE c (PRIMARY KEY (id)) SELECT id, v, id+1 AS n FROM t;
+INSERT INTO c VALUES (5,'x',6);

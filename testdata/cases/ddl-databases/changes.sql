@@ -1,0 +1,11 @@
+USE ${schema}_two;
+INSERT INTO t VALUES (1,'é');
+CREATE TABLE u (s VARCHAR(5));
+CREATE TABLE ${schema}.v LIKE t;
+INSERT INTO ${schema}.v SELECT * FROM t;
+ALTER DATABASE ${schema}_two CHARACTER SET utf8mb4;
+CREATE TABLE w (s VARCHAR(5));
+INSERT INTO w VALUES ('日');
+RENAME TABLE ${schema}_two.u TO ${schema}.u;
+CREATE DATABASE ${schema}_three;
+DROP DATABASE ${schema}_three;

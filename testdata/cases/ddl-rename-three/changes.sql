@@ -1,0 +1,6 @@
+RENAME TABLE a TO tmp, b TO a, tmp TO b;
+UPDATE a SET v='x';
+RENAME TABLE a TO tmp, b TO a, tmp TO b;
+INSERT INTO a VALUES (2,'a');
+ALTER TABLE a RENAME TO c;
+DELETE FROM c WHERE id=1;

@@ -1,0 +1,7 @@
+CREATE TABLE IF NOT EXISTS other_db.x (id INT);
+INSERT INTO other_db.x VALUES (1);
+BEGIN;
+INSERT INTO other_db.x VALUES (2);
+INSERT INTO t VALUES (1);
+COMMIT;
+DROP DATABASE other_db;

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, a INT, b VARCHAR(9) DEFAULT 'd', c TEXT);
+CREATE TABLE k (a INT, b TEXT);
+INSERT INTO t VALUES (1,1,'x','c'),(2,2,'y','c');
+INSERT INTO k VALUES (1,'x'),(1,'x');

@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, a INT, c TEXT);
+INSERT INTO t VALUES (1,1,'c'),(2,2,'d');

@@ -1,0 +1,1 @@
+UPDATE j SET j=JSON_ARRAY(j,j);

@@ -1,0 +1,2 @@
+CREATE TABLE j (id INT PRIMARY KEY, j JSON, UNIQUE KEY m ((CAST(j->'$.n' AS UNSIGNED ARRAY))));
+INSERT INTO j VALUES (1,'{"n":[1,2]}'),(2,'{"n":[3]}');

@@ -1,0 +1,12 @@
+UPDATE a SET k='RESUME', v=2 WHERE k='resume';
+UPDATE a SET k='STRASSE' WHERE v=2 AND k='strasse';
+DELETE FROM a WHERE k='Résumé';
+INSERT INTO a VALUES ('rÉsumé',9);
+UPDATE g SET k='ae' WHERE k='ä';
+DELETE FROM g WHERE k='strasse';
+INSERT INTO g VALUES ('STRASSE',3);
+UPDATE p SET k='A  ' WHERE k='a';
+DELETE FROM p WHERE k='B';
+INSERT INTO p VALUES ('b ',5);
+UPDATE t SET k='İ' WHERE k='i';
+UPDATE t SET k='I' WHERE k='ı';

@@ -1,0 +1,8 @@
+CREATE TABLE a (k VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, v INT);
+CREATE TABLE g (k VARCHAR(20) COLLATE utf8mb4_german2_ci PRIMARY KEY, v INT);
+CREATE TABLE p (k VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY, v INT);
+CREATE TABLE t (k VARCHAR(20) COLLATE utf8mb4_turkish_ci PRIMARY KEY, v INT);
+INSERT INTO a VALUES ('résumé',1),('straße',2);
+INSERT INTO g VALUES ('ä',1),('straße',2);
+INSERT INTO p VALUES ('a',1),('b',2);
+INSERT INTO t VALUES ('i',1),('ı',2);

@@ -1,0 +1,3 @@
+UPDATE c SET d='2024-01-03' WHERE a=1 AND b='x';
+UPDATE c SET b='X' WHERE a=2;
+DELETE FROM c WHERE b='y';

@@ -1,0 +1,2 @@
+CREATE TABLE c (a INT, b VARCHAR(9), d DATE, v INT, PRIMARY KEY (d DESC, b, a), UNIQUE (v, a));
+INSERT INTO c VALUES (1,'x','2024-01-01',1),(1,'y','2024-01-01',2),(2,'x','2024-01-02',1);

@@ -1,0 +1,3 @@
+UPDATE e SET b='p' WHERE v=1;
+DELETE FROM e WHERE v=2;
+UPDATE e SET a='a' WHERE v=3;

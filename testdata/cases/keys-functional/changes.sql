@@ -1,0 +1,7 @@
+BEGIN;
+UPDATE f SET s='tmp' WHERE id=1;
+UPDATE f SET s='a' WHERE id=2;
+UPDATE f SET s='b' WHERE id=1;
+COMMIT;
+DELETE FROM f WHERE id=3;
+INSERT INTO f VALUES (4,'c');

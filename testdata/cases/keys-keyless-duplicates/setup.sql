@@ -1,0 +1,2 @@
+CREATE TABLE d (a INT, b VARCHAR(9));
+INSERT INTO d VALUES (1,'x'),(1,'x'),(1,'x'),(NULL,NULL),(NULL,NULL),(2,NULL);

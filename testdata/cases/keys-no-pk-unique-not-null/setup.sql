@@ -1,0 +1,2 @@
+CREATE TABLE u (v INT, a INT NOT NULL, b VARCHAR(5) NOT NULL, UNIQUE (a,b));
+INSERT INTO u VALUES (1,1,'a'),(2,1,'b'),(3,2,'a');

@@ -1,0 +1,8 @@
+BEGIN;
+UPDATE p SET t='zzz' WHERE id=1;
+UPDATE p SET t='ABCdifferent' WHERE id=2;
+UPDATE p SET t='defY', b=0x0301 WHERE id=1;
+COMMIT;
+UPDATE q SET t='aaYYYY' WHERE t LIKE 'aa%';
+DELETE FROM q WHERE v=2;
+INSERT INTO q VALUES ('bbnew',3);

@@ -1,0 +1,2 @@
+CREATE TABLE k (v INT);
+INSERT INTO k VALUES (3),(1),(2);

@@ -1,0 +1,2 @@
+-- refused-unequal
+INSERT INTO t VALUES (1,2);

@@ -1,0 +1,2 @@
+-- refused-unequal
+UPDATE t SET v=2;

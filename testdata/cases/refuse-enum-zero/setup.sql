@@ -1,0 +1,2 @@
+CREATE TABLE e (id INT PRIMARY KEY, e ENUM('a',''));
+INSERT INTO e VALUES (1,'a'),(2,'');

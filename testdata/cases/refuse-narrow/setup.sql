@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(5));
+SET sql_log_bin=0;
+ALTER TABLE t MODIFY v VARCHAR(50);
+SET sql_log_bin=1;

@@ -1,0 +1,3 @@
+-- refused
+SET binlog_row_value_options='PARTIAL_JSON';
+UPDATE p SET a=JSON_SET(a,'$.x',2,'$.y[0]',9);

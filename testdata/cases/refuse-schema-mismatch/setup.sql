@@ -1,0 +1,5 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+INSERT INTO t VALUES (1,1);
+SET sql_log_bin=0;
+ALTER TABLE t ADD w INT;
+SET sql_log_bin=1;

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+SET sql_log_bin=0;
+ALTER TABLE t MODIFY v INT UNSIGNED;
+SET sql_log_bin=1;

@@ -1,0 +1,5 @@
+SET sql_log_bin=0;
+CREATE TABLE t (id INT PRIMARY KEY);
+SET sql_log_bin=1;
+-- refused-unequal
+INSERT INTO t VALUES (1);

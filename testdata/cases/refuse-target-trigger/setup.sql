@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY);
+CREATE TABLE audit (id INT);

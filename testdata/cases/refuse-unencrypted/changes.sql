@@ -1,0 +1,2 @@
+-- refused
+CREATE TABLE n (id INT PRIMARY KEY) ENCRYPTION='N';

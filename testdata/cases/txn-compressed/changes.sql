@@ -1,0 +1,10 @@
+SET binlog_transaction_compression=ON;
+BEGIN;
+INSERT INTO t VALUES (1,REPEAT('a',1000)),(2,REPEAT('b',1000));
+UPDATE t SET v='x' WHERE id=1;
+COMMIT;
+-- session: 2
+INSERT INTO t VALUES (3,'plain');
+-- session: 1
+INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i+1 FROM n WHERE i<900) SELECT i, REPEAT('z',1000) FROM n;
+DELETE FROM t WHERE id>500;

@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE, v VARCHAR(50));
+SET SESSION cte_max_recursion_depth=100000;

@@ -1,0 +1,8 @@
+UPDATE a JOIN b ON b.a=a.id SET a.v=a.v+b.v, b.v=0 WHERE a.id<3;
+DELETE a, b FROM a JOIN b ON b.a=a.id WHERE a.id=3;
+BEGIN;
+INSERT INTO k SELECT v FROM a;
+UPDATE a SET v=v*2;
+INSERT INTO k SELECT v FROM a;
+DELETE FROM b;
+COMMIT;

@@ -1,0 +1,7 @@
+INSERT INTO k VALUES (1);
+-- restart daemon
+INSERT INTO k VALUES (1),(2);
+FLUSH BINARY LOGS;
+DELETE FROM k WHERE v=1 LIMIT 2;
+-- restart daemon
+INSERT INTO k VALUES (3);

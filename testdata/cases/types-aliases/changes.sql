@@ -1,0 +1,2 @@
+UPDATE a SET b=FALSE, m=NULL, l=7;
+INSERT INTO a (b) VALUES (NULL);

@@ -1,0 +1,4 @@
+UPDATE c SET v='b ' WHERE id=1;
+DELETE FROM c WHERE n='a ';
+DELETE FROM k WHERE v=BINARY 'a ' LIMIT 1;
+UPDATE k SET v='a  ' WHERE BINARY v='a';

@@ -1,0 +1,1 @@
+UPDATE e SET e='v299' WHERE id=3;

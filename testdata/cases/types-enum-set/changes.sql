@@ -1,0 +1,6 @@
+UPDATE e SET v=v+10 WHERE e IN ('0','日本');
+DELETE FROM e WHERE e='1';
+UPDATE s SET big=big-1 WHERE id=1;
+UPDATE s SET s='b,ü' WHERE id=2;
+DELETE FROM k WHERE e='x' LIMIT 1;
+DELETE FROM k WHERE e IS NULL;

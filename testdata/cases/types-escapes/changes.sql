@@ -1,0 +1,2 @@
+UPDATE x SET b=CONCAT(b,0x5C), v='\\' WHERE id IN (1,2);
+DELETE FROM x WHERE id=3;

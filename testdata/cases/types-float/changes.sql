@@ -1,0 +1,3 @@
+DELETE FROM f WHERE s IN (1,3,4);
+UPDATE f SET s=7 WHERE s IN (2,5);
+UPDATE d SET d=d/3, f=f/3 WHERE id IN (1,2);

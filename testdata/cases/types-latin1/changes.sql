@@ -1,0 +1,3 @@
+DELETE FROM l WHERE v IN (1,3);
+UPDATE l SET v=v+10;
+UPDATE k SET x=CONCAT(x,'ü') WHERE s=_binary 0xE9;

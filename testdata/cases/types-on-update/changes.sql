@@ -1,0 +1,5 @@
+UPDATE t SET v=10, ts=ts WHERE id=1;
+SET timestamp=1100000000;
+UPDATE t SET v=20 WHERE id=2;
+UPDATE t SET id=33 WHERE id=3;
+INSERT INTO t (id,v) VALUES (4,4);

@@ -1,0 +1,2 @@
+INSERT INTO l VALUES (1,REPEAT('\'',17*1024*1024)),(2,'small');
+UPDATE l SET d=CONCAT(d,'!') WHERE id=2;

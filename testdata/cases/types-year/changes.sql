@@ -1,0 +1,2 @@
+DELETE FROM y WHERE v=1;
+UPDATE y SET v=v+10;
