@@ -132,12 +132,26 @@ func (a *Applier) runDDL(ctx context.Context, t *change.Txn, d *schema.DDL) erro
 	a.ddl.Store(ddl) // From here on it is kept alive and looked after like the others.
 	defer a.ddl.Store(nil)
 	if err := execDDL(ctx, ddl, t.DDL, sql); err != nil {
-		return ddlFailed(ctx, t, d, err)
+		return a.withdraw(ctx, t, ddlFailed(ctx, t, d, err), mysqlconn.Ambiguous(err))
 	}
 	crashpoint.Reach(crashpoint.DDLDone)
 	a.forgetTables()
 	a.cfg.Logger.Info("statement applied", "kind", d.Kind.String(), "position", position(t.Start, t.GTID))
 	return nil
+}
+
+// withdraw takes the intent back when the target has refused the statement, which therefore has not run (DDL is atomic
+// since MySQL 8.0). The operator mends the table that it names and starts again: with the intent still in the record,
+// the changed fingerprint would tell that the statement had run, and it would be skipped.
+func (a *Applier) withdraw(ctx context.Context, t *change.Txn, err error, ambiguous bool) error {
+	if ambiguous || !change.Halts(err) {
+		return err // Tried again at once; the fingerprint tells whether it ran.
+	}
+	a.epoch++
+	if rerr := a.record(ctx, nil); rerr != nil {
+		return a.failed(ctx, ddlEpoch(t), rerr, false)
+	}
+	return err
 }
 
 func (a *Applier) forgetTables() {

@@ -75,7 +75,7 @@ func (w *writer) begin(text ...string) {
 // room makes place for a large row at once: growing step by step would hold two buffers of its size.
 func (w *writer) room(image []byte) {
 	if len(image) > packetBytes {
-		w.buf = slices.Grow(w.buf, len(image)+len(image)/16) // Few bytes of a value need an escape.
+		w.buf = slices.Grow(w.buf, len(image)+len(image)/8) // Few bytes of a value need an escape.
 	}
 }
 
