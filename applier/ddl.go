@@ -218,7 +218,7 @@ func (a *Applier) runDDL(ctx context.Context, t *change.Txn, v *schema.Verdict, 
 	a.ddl.Store(ddl) // From here on it is kept alive and looked after like the others.
 	defer a.ddl.Store(nil)
 	if err := execDDL(ctx, ddl, t.DDL, sql); err != nil {
-		return false, a.ddlFailed(ctx, t, v, err)
+		return false, a.withdraw(ctx, t, ddlFailed(ctx, t, v, err), mysqlconn.Ambiguous(err))
 	}
 	crashpoint.Reach(crashpoint.DDLDone)
 	a.forgetTables()
@@ -228,6 +228,20 @@ func (a *Applier) runDDL(ctx context.Context, t *change.Txn, v *schema.Verdict, 
 	}
 	a.cfg.Logger.Info("statement applied", "kind", v.Kind, "position", position(t.Start, t.GTID))
 	return redefined, nil
+}
+
+// withdraw takes the intent back when the target has refused the statement, which therefore has not run (DDL is atomic
+// since MySQL 8.0). The operator mends the table that it names and starts again: with the intent still in the record,
+// the changed fingerprint would tell that the statement had run, and it would be skipped.
+func (a *Applier) withdraw(ctx context.Context, t *change.Txn, err error, ambiguous bool) error {
+	if ambiguous || !change.Halts(err) {
+		return err // Tried again at once; the fingerprint tells whether it ran.
+	}
+	a.epoch++
+	if rerr := a.record(ctx, nil); rerr != nil {
+		return a.failed(ctx, ddlEpoch(t), rerr, false)
+	}
+	return err
 }
 
 func (a *Applier) forgetTables() {
@@ -324,7 +338,7 @@ func execDDL(ctx context.Context, ddl *session, st *change.Statement, sql string
 	return err
 }
 
-func (a *Applier) ddlFailed(ctx context.Context, t *change.Txn, v *schema.Verdict, err error) error {
+func ddlFailed(ctx context.Context, t *change.Txn, v *schema.Verdict, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -335,12 +349,6 @@ func (a *Applier) ddlFailed(ctx context.Context, t *change.Txn, v *schema.Verdic
 	}
 	if f == nil && !server || mysqlconn.Retryable(err) || mysqlconn.LockConflict(err) {
 		return fmt.Errorf("apply %s at %s: %w", v.Kind, position(t.Start, t.GTID), mysqlconn.Describe("target", "execute DDL", err))
-	}
-	if v.DDL.Blind { // A refusal proves that it did not run; without this the record would leave it in doubt.
-		a.epoch++
-		if err := a.record(ctx, nil); err != nil {
-			return a.failed(ctx, ddlEpoch(t), err, false)
-		}
 	}
 	if f != nil { // The context of the source's session cannot be set here.
 		return at(v.AllowedBy(err), t)

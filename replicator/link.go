@@ -228,12 +228,13 @@ type packetBuffer struct {
 // Write takes the next bytes of the packet.
 func (b *packetBuffer) Write(p []byte) (int, error) {
 	if b.data == nil {
-		want := len(p)
+		want, limit := len(p), b.limit
 		// A shorter first piece is the whole packet, whatever its header says.
 		if h := p[min(1, len(p)):]; len(p) >= packet.DefaultBufferSize && p[0] == mysql.OK_HEADER {
 			want = max(want, int(binary.LittleEndian.Uint32(h[9:]))+1)
+			limit = eventLimit(h[4], limit)
 		}
-		if want > b.limit {
+		if want > limit {
 			b.over = true
 			return 0, errEventTooLarge
 		}
@@ -245,6 +246,16 @@ func (b *packetBuffer) Write(p []byte) (int, error) {
 	}
 	b.data = append(b.data, p...)
 	return len(p), nil
+}
+
+// eventLimit is the largest event of a type. An insert's image becomes a statement of its size, and both are in memory
+// at once; of an update's two images only one does (invariant 7).
+func eventLimit(typ byte, limit int) int {
+	switch typ {
+	case typeWriteRowsV1, typeDeleteRowsV1, typeWriteRows, typeDeleteRows:
+		return limit / 2
+	}
+	return limit
 }
 
 // close ends the connection without a word: the source sees the socket close.

@@ -132,7 +132,7 @@ func (r *payloadReader) read(in io.Reader) (event, error) {
 	if h.typ == typePayload {
 		return event{}, errors.New("a payload inside a payload")
 	}
-	if int64(h.size) > int64(r.maxEvent) {
+	if int64(h.size) > int64(eventLimit(h.typ, r.maxEvent)) {
 		return event{}, errEventTooLarge
 	}
 	body, err := readBody(in, int(h.size)-headerSize)

@@ -28,7 +28,7 @@ import (
 const (
 	DefaultHeartbeat    = 2 * time.Second
 	DefaultMaxPartBytes = 8 << 20   // An epoch's share: a larger transaction is streamed in parts of this size.
-	DefaultMaxRowBytes  = 128 << 20 // One event; far above binlog_row_event_max_size, which only a larger row exceeds.
+	DefaultMaxRowBytes  = 130 << 20 // An update of a row of 64 MiB, the default of max_allowed_packet: two images.
 )
 
 // Config says what to read and within which bounds.
@@ -39,10 +39,12 @@ type Config struct {
 	// Heartbeat is the longest silence that the source may keep; a link that is silent for twice as long is dead.
 	Heartbeat    time.Duration
 	MaxPartBytes int // Rows of a transaction above this are yielded in parts, in bytes.
-	MaxRowBytes  int // An event above this is refused with BS-TOO-LARGE, in bytes.
-	Logger       *slog.Logger
-	Metrics      *Metrics // Nil for none.
-	Started      func()   // Called when the first event of a run has come; nil for none.
+	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, may have
+	// half of it. Above it the event is refused with BS-TOO-LARGE.
+	MaxRowBytes int
+	Logger      *slog.Logger
+	Metrics     *Metrics // Nil for none.
+	Started     func()   // Called when the first event of a run has come; nil for none.
 }
 
 // Reader reads one source. Run may be called again after it has returned, but not twice at a time; ReadPos is safe

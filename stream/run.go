@@ -51,6 +51,11 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 		}
 		st.Checkpoint = first
 	}
+	if st.HalfDone != nil {
+		if err := s.endExecuted(setup, st); err != nil {
+			return err
+		}
+	}
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
 	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Rules: s.o.Rules, Mode: s.o.Mode, Sessions: s.o.Sessions, AllowUnencrypted: s.o.AllowUnencrypted,
 		Careful: careful, Seen: s.lag.seen, Beat: s.beat, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
@@ -72,6 +77,32 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	s.mu.Unlock()
 	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
 	return s.join(ctx, app, from)
+}
+
+// endExecuted halts when the source has never executed the end of a half-done epoch, as a replica of the source does
+// that was promoted without its last transactions. The epoch could not be finished, and the checkpoint, which covers
+// such a source's end, would tell that the stream has caught up (invariant 8).
+func (s *Stream) endExecuted(ctx context.Context, st checkpoint.State) error {
+	src, err := s.o.Source.Open(ctx, mysqlconn.SessionOptions{ReadTimeout: metaReadTimeout})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	info, err := replicator.Identify(ctx, src)
+	if err != nil {
+		return err
+	}
+	return endReached(st, info)
+}
+
+func endReached(st checkpoint.State, info replicator.SourceInfo) error {
+	reached, err := st.HalfDone.Covered(st.Checkpoint.ByGTID, info.End, info.Executed)
+	if err != nil || reached {
+		return err
+	}
+	return &change.Fault{Code: "BS-HALF-DONE", Class: change.ClassPerson, Where: st.Checkpoint.Pos.String(),
+		What: "an epoch is half done on the target and cannot be finished: the source has not executed its end, " + st.HalfDone.Pos.String(),
+		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again"}
 }
 
 // firstCheckpoint is where a stream begins that has never run.

@@ -22,7 +22,7 @@ import (
 const (
 	// memoryLimit keeps the daemon below 512 MiB of RSS (invariant 7): Go's heap is the greater part, and the rest
 	// is stacks, the binary's pages and what the collector has not given back yet.
-	memoryLimit = 400 << 20 // Bytes.
+	memoryLimit = 320 << 20 // Bytes.
 	// gcPercent: the live heap is small except for epochs, so the collector may wait; near memoryLimit it does not.
 	gcPercent = 200
 )

@@ -61,7 +61,7 @@ func faults() []fault {
 		{"a deadlock on the target", deadlock},
 		{"somebody kills the sessions on both servers", killSessions},
 		{"the passwords are rotated", rotatePasswords},
-		{"a storm of faults on both legs, with DDL", storm},
+		{"a storm of faults on both legs, with DDL", func(t *testing.T, x *experiment) { storm(t, x, 10*time.Second) }},
 	}
 	for _, leg := range []string{"source", "target"} {
 		all = append(all,
@@ -89,7 +89,7 @@ func (x *experiment) endure(t *testing.T, f fault) {
 	begun := time.Now()
 	time.Sleep(300 * time.Millisecond)
 	load.Stop()
-	x.AwaitCaughtUp(t, x.daemon, time.Minute)
+	x.AwaitCaughtUp(t, x.daemon, 2*time.Minute)
 	t.Logf("caught up %s after the fault's end", time.Since(begun).Round(10*time.Millisecond))
 	x.Equal(t)
 }
@@ -226,11 +226,11 @@ func rotatePasswords(t *testing.T, x *experiment) {
 }
 
 // storm breaks both legs at once, at random, while definitions change too.
-func storm(t *testing.T, x *experiment) {
+func storm(t *testing.T, x *experiment, length time.Duration) {
 	definitions := x.StartLoad(t, 0, 0, true)
 	defer definitions.Stop()
 	proxies := []*faultproxy.Proxy{x.SourceProxy, x.TargetProxy}
-	for end := time.Now().Add(12 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(length); time.Now().Before(end); {
 		p := proxies[x.rnd.IntN(2)]
 		dir := faultproxy.Direction(x.rnd.IntN(2))
 		switch x.rnd.IntN(7) {
@@ -273,6 +273,7 @@ func calm(p *faultproxy.Proxy) {
 
 // A stop that is asked for ends the process in time with code 0, whatever the servers do; the next start goes on.
 func TestStopWhileAServerIsFrozen(t *testing.T) {
+	t.Parallel()
 	r := begin(t, "auto", seed(t))
 	for _, s := range []*testmysql.Server{r.Source, r.Target} {
 		t.Run(s.Name, func(t *testing.T) {
@@ -290,4 +291,30 @@ func TestStopWhileAServerIsFrozen(t *testing.T) {
 		})
 	}
 	finish(t, r)
+}
+
+// On a small table the optimizer may read all rows for a long IN list, as does a server whose statistics are stale
+// after a crash. A session of a split epoch then waited for rows that another one held at the commit barrier: a
+// deadlock that InnoDB cannot see, ended by the lock wait timeout after 10 s. Seen on 9.7 with 400 keys of 1,000.
+func TestSplitEpochDoesNotWaitForItself(t *testing.T) {
+	t.Parallel()
+	r := begin(t, "split", seed(t))
+	d := r.Start(t, Normal)
+	awaitZero(t, d)
+	r.Source.Exec(t, "CREATE TABLE shop.small (a INT, b INT, n INT, PRIMARY KEY (a, b))", `INSERT INTO shop.small
+		WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i < 999) SELECT i DIV 30, i MOD 30, i FROM n`)
+	for _, q := range []string{"DELETE FROM shop.small WHERE n % 5 < 3", "UPDATE shop.small SET n=n+1", "DELETE FROM shop.small WHERE n < 900"} {
+		r.Source.Exec(t, q)
+		r.AwaitCaughtUp(t, d, 30*time.Second)
+	}
+	st, err := d.Status(t.Context())
+	must(t, err)
+	if st.Totals.SplitEpochs == 0 {
+		t.Error("no epoch was split")
+	}
+	if log := d.Log(); strings.Contains(log, "1205") {
+		t.Errorf("a session waited for a lock\n%s", tail(log))
+	}
+	r.Equal(t)
+	d.Stop(t)
 }

@@ -120,6 +120,7 @@ func refused(t *testing.T, r *Rig, leg, reason string) {
 // A certificate that changes under a running stream to one of another CA, as with a server in the middle: nothing
 // more goes to it, and the stream says why and waits for the right one.
 func TestCertificateReplacedUnderARunningStream(t *testing.T) {
+	t.Parallel()
 	r := begin(t, "auto", seed(t))
 	d := r.Start(t, Normal)
 	awaitZero(t, d)
