@@ -3,7 +3,6 @@ package applier
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -98,7 +97,7 @@ func (a *Applier) lookFor(ctx context.Context, look *mysqlconn.Session, overdue 
 			return nil
 		}
 	}
-	present, err := listed(ctx, look, overdue)
+	present, err := look.Threads(ctx)
 	if err != nil {
 		_ = look.Close()
 		return nil
@@ -110,29 +109,6 @@ func (a *Applier) lookFor(ctx context.Context, look *mysqlconn.Session, overdue 
 		}
 	}
 	return look
-}
-
-// listed gives those connection ids of the sessions that the server knows. An account sees its own without any
-// privilege.
-func listed(ctx context.Context, look *mysqlconn.Session, sessions []*session) (map[uint64]bool, error) {
-	ids := make([]string, len(sessions))
-	for i, s := range sessions {
-		ids[i] = fmt.Sprint(s.conn.ConnID)
-	}
-	rows, err := look.QueryContext(ctx, "SELECT /* binseal applier */ ID FROM information_schema.PROCESSLIST WHERE ID IN ("+strings.Join(ids, ",")+")")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	present := map[uint64]bool{}
-	for rows.Next() {
-		var id uint64
-		if err := rows.Scan(&id); err != nil {
-			return nil, mysqlconn.Describe("target", "look for sessions", err)
-		}
-		present[id] = true
-	}
-	return present, mysqlconn.Describe("target", "look for sessions", rows.Err())
 }
 
 // halfOpen says why a session was given up. What its last statement did is unknown; the record tells.

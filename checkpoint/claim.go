@@ -195,18 +195,18 @@ func (c *Claim) awaitEnd(ctx context.Context, s *mysqlconn.Session, ids []uint64
 	if len(ids) == 0 {
 		return nil
 	}
-	list := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ids)), ","), "[]")
 	deadline := time.Now().Add(claimLimit)
 	for {
-		var n int
-		if err := s.QueryRow(ctx, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN ("+list+")").Scan(&n); err != nil {
+		threads, err := s.Threads(ctx)
+		if err != nil {
 			return mysqlconn.Describe(s.Leg, "wait for old sessions to end", err)
 		}
-		if n == 0 {
+		ids = slices.DeleteFunc(ids, func(id uint64) bool { return !threads[id] })
+		if len(ids) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("claim stream %s: %d sessions of the old owner still run after %s", c.opts.Stream, n, claimLimit)
+			return fmt.Errorf("claim stream %s: %d sessions of the old owner still run after %s", c.opts.Stream, len(ids), claimLimit)
 		}
 		select {
 		case <-ctx.Done():
