@@ -244,7 +244,7 @@ func (a *Applier) prepare(ctx context.Context, cur *epoch, t *change.Txn) (close
 func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (*boundTable, error) {
 	name := schema.Name{Schema: m.Schema, Table: m.Table}
 	b := a.tables[name]
-	if b != nil && (b.source == m || sameLayout(b.source, m)) {
+	if b != nil && (b.source == m || b.layout.Fits(m)) {
 		b.source = m
 		return b, nil
 	}
@@ -268,11 +268,6 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 	}
 	b.source, b.layout = m, layout
 	return b, nil
-}
-
-func sameLayout(a, b *change.TableMap) bool {
-	return bytes.Equal(a.Types, b.Types) && slices.Equal(a.Meta, b.Meta) && bytes.Equal(a.Nullable, b.Nullable) &&
-		slices.Equal(a.Unsigned, b.Unsigned) && slices.Equal(a.Names, b.Names) && slices.Equal(a.Collations, b.Collations)
 }
 
 // usable refuses tables on which applied rows would not end as on the source.
