@@ -10,74 +10,99 @@ import (
 	"strings"
 )
 
-// suite is the Debian release that has MySQL 9.7 (LTS).
-const suite = "sid"
+// archive is a server as packages of a Debian release, unpacked into a folder of the cache.
+type archive struct {
+	folder   string   // Of the cache.
+	suite    string   // The Debian release that has the server.
+	packages []string // They bring the server with all that it links, since apt is told that nothing is installed.
+	alone    []string // Packages that are taken without what they depend on.
+}
 
-// packages bring the server with all that it links, since apt is told that nothing is installed.
-var packages = []string{"mysql-server-core", "mysql-client-core", "libprotobuf32t64"}
+// mysqlArchive is MySQL 9.7 (LTS).
+var mysqlArchive = archive{folder: "mysql", suite: "sid", packages: []string{"mysql-server-core", "mysql-client-core", "libprotobuf32t64"}}
 
-// downloaded describes the private copy that download made, or says why there is none.
-func downloaded(ctx context.Context, root string) (*Install, error) {
-	loaders, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu/ld-linux*.so.*"))
-	if err != nil || len(loaders) == 0 {
-		return nil, fmt.Errorf("no dynamic loader under %s", root)
-	}
-	lib := filepath.Dir(loaders[0])
-	in := &Install{
-		Mysqld:    filepath.Join(root, "usr/sbin/mysqld"),
-		BaseDir:   filepath.Join(root, "usr"),
-		ShareDir:  filepath.Join(root, "usr/share/mysql"),
-		PluginDir: filepath.Join(root, "usr/lib/mysql/plugin"),
-		loader:    loaders[0],
-		libPath:   lib + ":" + filepath.Join(lib, "mysql"),
+// downloaded describes the private copy of MySQL that download made, or says why there is none.
+func downloaded(ctx context.Context, cache string) (*Install, error) {
+	in, err := mysqlArchive.installed(cache, "mysqld")
+	if err != nil {
+		return nil, err
 	}
 	return in, in.readVersion(ctx)
 }
 
-// download takes the server's packages from the machine's own Debian mirror into the cache. Nothing of the
-// system is touched: lists, archives and state of apt are private, and packages are unpacked, never installed.
-// It works without root.
-func download(ctx context.Context, cache string) (*Install, error) {
-	for _, tool := range []string{"apt-get", "dpkg"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return nil, fmt.Errorf("%s is not here", tool)
-		}
-	}
-	apt := filepath.Join(cache, "apt")
-	for _, dir := range []string{"parts", "state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(apt, dir), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	source, err := debianSource()
+// installed describes the program of an archive that was unpacked into the cache.
+func (a archive) installed(cache, program string) (*Install, error) {
+	root := filepath.Join(cache, a.folder)
+	loaders, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu/ld-linux*.so.*"))
 	if err != nil {
 		return nil, err
 	}
+	if len(loaders) == 0 { // Before the merge of /lib into /usr/lib, Debian 13.
+		loaders, err = filepath.Glob(filepath.Join(root, "lib/*-linux-gnu/ld-linux*.so.*"))
+	}
+	if err != nil || len(loaders) == 0 {
+		return nil, fmt.Errorf("no dynamic loader under %s", root)
+	}
+	triplet := filepath.Base(filepath.Dir(loaders[0]))
+	usr, lib := filepath.Join(root, "usr/lib", triplet), filepath.Join(root, "lib", triplet)
+	return &Install{
+		Mysqld:    filepath.Join(root, "usr/sbin", program),
+		BaseDir:   filepath.Join(root, "usr"),
+		ShareDir:  filepath.Join(root, "usr/share/mysql"),
+		PluginDir: filepath.Join(root, "usr/lib/mysql/plugin"),
+		loader:    loaders[0],
+		libPath:   strings.Join([]string{usr, lib, filepath.Join(usr, "mysql")}, ":"),
+	}, nil
+}
+
+// download takes a server's packages from the machine's own Debian mirror into the cache. Nothing of the
+// system is touched: lists, archives and state of apt are private, and packages are unpacked, never installed.
+// It works without root.
+func download(ctx context.Context, cache string, a archive) error {
+	for _, tool := range []string{"apt-get", "dpkg"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is not here", tool)
+		}
+	}
+	apt := filepath.Join(cache, "apt")
+	if err := os.RemoveAll(apt); err != nil { // What a download of another archive left when it was interrupted.
+		return err
+	}
+	for _, dir := range []string{"parts", "state/lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(apt, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	source, err := debianSource(a.suite)
+	if err != nil {
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(apt, "parts", source.file), []byte(source.text), 0o644); err != nil {
-		return nil, err
+		return err
 	}
 	// An empty status file says that nothing is installed, so that every library comes along.
 	if err := os.WriteFile(filepath.Join(apt, "state/status"), nil, 0o644); err != nil {
-		return nil, err
+		return err
 	}
 	if err := aptGet(ctx, apt, "update"); err != nil {
-		return nil, err
+		return err
 	}
-	get := append([]string{"--yes", "--no-install-recommends", "--download-only", "install"}, packages...)
+	get := append([]string{"--yes", "--no-install-recommends", "--download-only", "install"}, a.packages...)
 	if err := aptGet(ctx, apt, get...); err != nil {
-		return nil, err
+		return err
 	}
-	root := filepath.Join(cache, "mysql")
-	if err := unpack(ctx, filepath.Join(apt, "cache/archives"), root); err != nil {
-		return nil, err
+	if len(a.alone) > 0 {
+		if err := aptGet(ctx, apt, append([]string{"download"}, a.alone...)...); err != nil {
+			return err
+		}
 	}
-	if err := os.RemoveAll(apt); err != nil { // 100 MB that nobody needs again.
-		return nil, err
+	if err := unpack(ctx, filepath.Join(apt, "cache/archives"), filepath.Join(cache, a.folder)); err != nil {
+		return err
 	}
-	return downloaded(ctx, root)
+	return os.RemoveAll(apt) // 100 MB that nobody needs again.
 }
 
-// aptGet runs apt-get on private folders.
+// aptGet runs apt-get on private folders, in that of the archives, where its "download" puts packages.
 func aptGet(ctx context.Context, dir string, args ...string) error {
 	options := []string{
 		"-q",
@@ -92,7 +117,9 @@ func aptGet(ctx context.Context, dir string, args ...string) error {
 		"-o", "Acquire::Languages=none",
 		"-o", "Acquire::Retries=3",
 	}
-	out, err := exec.CommandContext(ctx, "apt-get", append(options, args...)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "apt-get", append(options, args...)...)
+	cmd.Dir = filepath.Join(dir, "cache/archives")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("apt-get %s: %w: %s", args[0], err, lastLines(out, 5))
 	}
@@ -124,14 +151,14 @@ type aptSource struct{ file, text string }
 
 // debianSource derives a source for the suite from the machine's own Debian mirror, so that no host is named
 // here and a local mirror is honoured. Both the deb822 and the one-line syntax are understood.
-func debianSource() (aptSource, error) {
+func debianSource(suite string) (aptSource, error) {
 	if files, err := filepath.Glob("/etc/apt/sources.list.d/*.sources"); err == nil {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				continue
 			}
-			if s, ok := fromDeb822(string(text)); ok {
+			if s, ok := fromDeb822(string(text), suite); ok {
 				return aptSource{"binseal.sources", s}, nil
 			}
 		}
@@ -145,7 +172,7 @@ func debianSource() (aptSource, error) {
 		if err != nil {
 			continue
 		}
-		if s, ok := fromOneLine(string(text)); ok {
+		if s, ok := fromOneLine(string(text), suite); ok {
 			return aptSource{"binseal.list", s}, nil
 		}
 	}
@@ -158,7 +185,7 @@ func isArchive(uri string) bool {
 }
 
 // fromDeb822 keeps the stanza of the main archive, with its keyring, for another suite.
-func fromDeb822(text string) (string, bool) {
+func fromDeb822(text, suite string) (string, bool) {
 	for stanza := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
 		var b strings.Builder
 		archive := false
@@ -201,7 +228,7 @@ func deb822Fields(stanza string) []string {
 }
 
 // fromOneLine rewrites the first `deb [options] uri suite component…` line of the main archive.
-func fromOneLine(text string) (string, bool) {
+func fromOneLine(text, suite string) (string, bool) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		rest, ok := strings.CutPrefix(line, "deb ")

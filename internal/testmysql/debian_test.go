@@ -8,7 +8,7 @@ import (
 
 func TestDebianSourceIsDerivedFromTheMachinesOwn(t *testing.T) {
 	cases := map[string]struct {
-		derive func(string) (string, bool)
+		derive func(text, suite string) (string, bool)
 		text   string
 		want   string
 	}{
@@ -33,7 +33,7 @@ func TestDebianSourceIsDerivedFromTheMachinesOwn(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, ok := c.derive(c.text)
+			got, ok := c.derive(c.text, "sid")
 			if diff := cmp.Diff(c.want, got); diff != "" || ok != (c.want != "") {
 				t.Errorf("ok %v (-want +got):\n%s", ok, diff)
 			}

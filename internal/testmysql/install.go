@@ -40,6 +40,14 @@ type Install struct {
 	template        string // An initialised data directory, copied for each server.
 }
 
+// fetch finds or downloads a server of a kind, once per process.
+func fetch(ctx context.Context, kind Kind) (*Install, error) {
+	if kind == MariaDB {
+		return fetchMariaDB(ctx)
+	}
+	return Fetch(ctx)
+}
+
 // Fetch finds or downloads a server and initialises the data directory that later servers copy. The order is:
 // BINSEAL_MYSQLD, a mysqld ≥ 8.0 on PATH, the private download in the cache folder, a fresh download. The work is
 // done once per cache: other processes wait on a file lock. What it cannot get, it names with a way to get it.
@@ -104,10 +112,13 @@ func find(ctx context.Context, cache string) (*Install, error) {
 			}
 		}
 	}
-	if in, err := downloaded(ctx, filepath.Join(cache, "mysql")); err == nil {
+	if in, err := downloaded(ctx, cache); err == nil {
 		return in, nil
 	}
-	return download(ctx, cache)
+	if err := download(ctx, cache, mysqlArchive); err != nil {
+		return nil, err
+	}
+	return downloaded(ctx, cache)
 }
 
 // versionText finds the number in `mysqld  Ver 9.7.4-2 for Linux on x86_64`.
@@ -123,9 +134,14 @@ func probe(ctx context.Context, path string) (*Install, error) {
 	if err := in.readVersion(ctx); err != nil {
 		return nil, err
 	}
+	return in, in.readFolders(ctx)
+}
+
+// readFolders asks the program where it looks for its files.
+func (in *Install) readFolders(ctx context.Context) error {
 	help, err := in.command(ctx, "", "--no-defaults", "--verbose", "--help").Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s --verbose --help: %w", path, err)
+		return fmt.Errorf("%s --verbose --help: %w", in.Mysqld, err)
 	}
 	for line := range strings.Lines(string(help)) {
 		fields := strings.Fields(line)
@@ -141,7 +157,7 @@ func probe(ctx context.Context, path string) (*Install, error) {
 			in.ShareDir = fields[1]
 		}
 	}
-	return in, nil
+	return nil
 }
 
 // readVersion runs `mysqld --version` and refuses what the tests cannot use.

@@ -5,10 +5,20 @@ import (
 	"path/filepath"
 )
 
+// Kind is a server's product and age.
+type Kind string
+
+// The kinds of servers.
+const (
+	Newest  Kind = ""        // What Fetch finds: MySQL 8.0 or later, 9.7 where it is downloaded.
+	MariaDB Kind = "mariadb" // MariaDB: see fetchMariaDB.
+)
+
 // Options say what kind of server to start. The zero value is a lean server with TLS and without a binary log,
 // GTIDs or encryption at rest.
 type Options struct {
 	Name     string // For messages and the folder's name; default "mysql".
+	Kind     Kind
 	ServerID uint32 // @@server_id; default 1.
 	GTID     bool   // gtid_mode=ON; needs Binlog.
 	Binlog   bool   // Row format, files named binlog.NNNNNN.
@@ -64,7 +74,15 @@ func (o Options) withDefaults() Options {
 
 func (o Options) keyring() bool { return o.Encrypted || o.BinlogEncryption }
 
-// flags turn the options into flags of mysqld, apart from folders, certificates and the port.
+// kindFlags are the flags of the server's kind, apart from folders, certificates and the port.
+func (o Options) kindFlags() []string {
+	if o.Kind == MariaDB {
+		return o.mariadbFlags()
+	}
+	return o.flags()
+}
+
+// flags turn the options into flags of a newest mysqld, apart from folders, certificates and the port.
 func (o Options) flags() []string {
 	args := []string{
 		fmt.Sprintf("--server-id=%d", o.ServerID),
@@ -104,6 +122,12 @@ func (o Options) files(dir, socket string) []string {
 		"--log-error=" + filepath.Join(dir, "error.log"),
 		"--pid-file=" + filepath.Join(dir, "mysqld.pid"),
 		"--plugin-dir=" + filepath.Join(dir, "plugin"),
+	}
+	if o.keyring() && o.Kind == MariaDB {
+		args = append(args, mariadbKeyring(dir)...)
+	}
+	if o.NoTLS && o.Kind == MariaDB {
+		return append(args, "--skip-ssl")
 	}
 	if o.NoTLS {
 		return append(args, "--tls-version=", "--loose-auto-generate-certs=OFF")

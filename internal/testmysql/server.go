@@ -35,6 +35,7 @@ const (
 // use, except that Kill, Stop, Restart and Close must not overlap each other. Close it in the end.
 type Server struct {
 	Name    string
+	Kind    Kind
 	Addr    string // 127.0.0.1:port, the same over restarts.
 	Port    int
 	Dir     string // Everything of the server, DataDir included.
@@ -56,11 +57,11 @@ type Server struct {
 // Start runs a server and returns once it answers. On failure the error holds the tail of the server's log.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	o = o.withDefaults()
-	in, err := Fetch(ctx)
+	in, err := fetch(ctx, o.Kind)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Name: o.Name, Version: in.Version, install: in, options: o, Dir: o.Dir}
+	s := &Server{Name: o.Name, Kind: o.Kind, Version: in.Version, install: in, options: o, Dir: o.Dir}
 	if err := s.makeDir(ctx); err != nil {
 		return nil, fmt.Errorf("folder of server %s: %w", o.Name, err)
 	}
@@ -166,6 +167,9 @@ func (s *Server) writePluginDir() error {
 	if !s.options.keyring() {
 		return nil
 	}
+	if s.Kind == MariaDB {
+		return writeMariaDBKeys(s.Dir)
+	}
 	keyring := fmt.Sprintf(`{"path": %q, "read_only": false}`, filepath.Join(s.Dir, "keyring"))
 	if err := os.WriteFile(filepath.Join(dir, "component_keyring_file.cnf"), []byte(keyring), 0o400); err != nil {
 		return err
@@ -196,7 +200,7 @@ func (silent) Print(...any) {}
 func (s *Server) launch(ctx context.Context) error {
 	logged := s.logSize()
 	args := append(s.install.folders(), s.options.files(s.Dir, s.Socket)...)
-	args = append(args, s.options.flags()...)
+	args = append(args, s.options.kindFlags()...)
 	args = append(args, fmt.Sprintf("--port=%d", s.Port))
 	args = append(args, s.options.Extra...)
 	// The server outlives ctx: that bounds the start only.
