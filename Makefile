@@ -16,8 +16,13 @@ demo: build ## Source, target, daemon, load, a kill, a comparison. DEMO_HOLD=1 k
 test: vet ## All tests, on real servers.
 	$(GO) test -count=1 -timeout 30m -p $(TEST_P) ./...
 
-cases: ## All data cases of testdata/cases; `make test` runs the quick ones.
-	BINSEAL_CASES=all $(GO) test -count=1 -timeout 30m -v -run 'TestCases' ./internal/cases
+# The kinds of source servers that the data cases run with: SOURCES="mysql mysql56" make cases.
+SOURCES ?= mysql mysql56 mariadb
+
+cases: ## All data cases of testdata/cases, for each source; `make test` runs the quick ones.
+	@for source in $(SOURCES); do echo "source: $$source"; \
+		BINSEAL_SOURCE=$$source BINSEAL_CASES=all $(GO) test -count=1 -timeout 30m -v -run 'TestCases' ./internal/cases || exit 1; \
+	done
 
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...

@@ -8,12 +8,19 @@ import (
 	"strings"
 )
 
+// Sources are the kinds of source servers that a case can run on: the newest MySQL, MySQL 5.6, MariaDB 10.11.
+var Sources = []string{defaultSource, "mysql56", "mariadb"}
+
+// defaultSource is where a case runs that names no source.
+const defaultSource = "mysql"
+
 // Case is one folder.
 type Case struct {
 	Name    string
-	Refuse  string // The code of the refusal; "" where both sides must be equal.
-	Quick   bool   // Runs in `make test` too.
-	Setup   []Step // Setup and Changes both come through the stream; Changes when the target has Setup.
+	Sources []string // Where it runs.
+	Refuse  string   // The code of the refusal; "" where both sides must be equal.
+	Quick   bool     // Runs in `make test` too.
+	Setup   []Step   // Setup and Changes both come through the stream; Changes when the target has Setup.
 	Changes []Step
 }
 
@@ -89,16 +96,25 @@ func load(folder string) (Case, error) {
 	return c, nil
 }
 
-// expect reads the verdict: "equal" or "refuse: CODE", then "quick", and comments.
+// expect reads the verdict: "equal" or "refuse: CODE", then "quick", "sources: NAME …", and comments.
 func (c *Case) expect(text string) error {
 	verdict := false
+	c.Sources = []string{defaultSource}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		code, refuse := strings.CutPrefix(line, "refuse: ")
+		sources, isSources := strings.CutPrefix(line, "sources: ")
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case line == "quick":
 			c.Quick = true
+		case isSources:
+			c.Sources = strings.Fields(sources)
+			for _, name := range c.Sources {
+				if !slices.Contains(Sources, name) {
+					return fmt.Errorf("expect: source %q is not one of %s", name, strings.Join(Sources, ", "))
+				}
+			}
 		case line == "equal":
 			verdict = true
 		case refuse && strings.HasPrefix(code, "BS-"):

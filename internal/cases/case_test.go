@@ -22,15 +22,16 @@ func TestParse(t *testing.T) {
 
 func TestExpect(t *testing.T) {
 	for text, want := range map[string]Case{
-		"equal\nquick\n# why":          {Quick: true},
-		"refuse: BS-DDL-UNSUPPORTED\n": {Refuse: "BS-DDL-UNSUPPORTED"},
+		"equal\nquick\n# why":               {Quick: true, Sources: []string{"mysql"}},
+		"refuse: BS-DDL-UNSUPPORTED\n":      {Refuse: "BS-DDL-UNSUPPORTED", Sources: []string{"mysql"}},
+		"equal\nsources: mysql56 mariadb\n": {Sources: []string{"mysql56", "mariadb"}},
 	} {
 		var got Case
 		if err := got.expect(text); err != nil || !cmp.Equal(want, got) {
 			t.Errorf("%q: error %v (-want +got):\n%s", text, err, cmp.Diff(want, got))
 		}
 	}
-	for _, text := range []string{"", "quick", "same", "refuse: because"} {
+	for _, text := range []string{"", "quick", "same", "refuse: because", "equal\nsources: mysql55"} {
 		if err := new(Case).expect(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}

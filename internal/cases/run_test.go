@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,8 +27,8 @@ func TestMain(m *testing.M) {
 // patience is how long a case's changes may take on a busy machine; usually some hundredths of a second.
 const patience = 60 * time.Second
 
-// TestCases runs the quick cases; all with BINSEAL_CASES=all, or those whose names contain BINSEAL_CASES. The
-// target's settings differ from the source's wherever they could spoil data.
+// TestCases runs the quick cases of the source that BINSEAL_SOURCE names; all with BINSEAL_CASES=all, or those whose names
+// contain BINSEAL_CASES. The target's settings differ from the source's wherever they could spoil data.
 //
 // In strict mode the daemon follows live. In split mode it is frozen while the changes are made, so that they meet it
 // as a backlog and merge.
@@ -36,19 +37,15 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, target := testmysql.SourceOptions(), testmysql.TargetOptions()
-	source.Extra = []string{"--max-allowed-packet=64M", "--lock-wait-timeout=20"}
-	target.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
-		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
-	rig := chaos.NewRig(t, chaos.Options{Source: testmysql.StartT(t, source), Target: testmysql.StartT(t, target)})
-	rig.Include = "c_*.*"
-	rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")
+	name := sourceName(t)
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) {
-			rig.Mode = mode
+			rig := chaos.NewRig(t, chaos.Options{Source: startSource[name](t, mode), Target: testmysql.StartT(t, targetOptions()), Mode: mode})
+			rig.Include = "c_*.*"
+			rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")
 			r := &runner{rig: rig, freeze: mode == "split", prefix: mode}
 			for _, c := range all {
-				if wanted(c) {
+				if wanted(c, name) {
 					t.Run(c.Name, func(inner *testing.T) { r.run(t, inner, c) })
 				}
 			}
@@ -60,7 +57,17 @@ func TestCases(t *testing.T) {
 	}
 }
 
-func wanted(c Case) bool {
+func targetOptions() testmysql.Options {
+	o := testmysql.TargetOptions()
+	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
+		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
+	return o
+}
+
+func wanted(c Case, source string) bool {
+	if !slices.Contains(c.Sources, source) {
+		return false
+	}
 	which := os.Getenv("BINSEAL_CASES")
 	return c.Quick && which == "" || which == "all" || which != "" && strings.Contains(c.Name, which)
 }

@@ -143,7 +143,7 @@ source:
   addr: %s
   user: repl
   password: {file: %q}
-  tls: {ca: %q}
+  tls: {ca: %q%s}
 target:
   addr: %s
   user: applier
@@ -152,13 +152,21 @@ target:
 tables: {include: ["shop.*", %q]}
 apply: {mode: %s, sessions: %d}
 http: {listen: "%s"}
-%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile,
+%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(),
 		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, cmp.Or(r.Include, "shop.*"), r.Mode, r.Sessions, listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
 	_, err = f.WriteString(text)
 	must(t, errors.Join(err, f.Close()))
 	return f.Name()
+}
+
+// legacy is the source's TLS option beside the CA.
+func (r *Rig) legacy() string {
+	if r.Source.LegacyTLS() {
+		return ", legacy: true"
+	}
+	return ""
 }
 
 func (r *Rig) path(name string) string { return filepath.Join(r.Dir, name) }
@@ -298,11 +306,9 @@ func (r *Rig) AwaitCaughtUp(t testing.TB, d *Daemon, limit time.Duration) {
 // End takes the source's end as of now and gives a test whether an applied mark covers it.
 func (r *Rig) End(t testing.TB) func(applied stream.Mark) bool {
 	t.Helper()
-	row := r.Source.QueryT(t, "SHOW BINARY LOG STATUS")[0]
-	var pos uint64
-	_, err := fmt.Sscan(row[1], &pos)
+	file, pos, gtids, err := r.Source.LogEnd(context.WithoutCancel(t.Context()))
 	must(t, err)
-	end, gtids := change.Position{File: row[0], Pos: pos}, row[4]
+	end := change.Position{File: file, Pos: pos}
 	return func(applied stream.Mark) bool {
 		if gtids != "" {
 			return covers(applied.GTID, gtids)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -38,9 +39,23 @@ func shorten(statement string) string {
 
 // Query runs a query as root and returns its rows as text, NULL as "NULL".
 func (s *Server) Query(ctx context.Context, query string, args ...any) ([][]string, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	rows, err := queryText(ctx, s.db, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %s: %w", s.Name, shorten(query), err)
+	}
+	return rows, nil
+}
+
+// querier is a pool or one of its connections.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// queryText gives a query's rows as text, NULL as "NULL".
+func queryText(ctx context.Context, q querier, query string, args ...any) ([][]string, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
@@ -66,6 +81,25 @@ func (s *Server) Query(ctx context.Context, query string, args ...any) ([][]stri
 		all = append(all, row)
 	}
 	return all, rows.Err()
+}
+
+// LogEnd is the end of the server's binary log, and its GTIDs where it has any.
+func (s *Server) LogEnd(ctx context.Context) (file string, pos uint64, gtids string, err error) {
+	query := "SHOW BINARY LOG STATUS"
+	if s.Kind == MySQL56 {
+		query = "SHOW MASTER STATUS"
+	}
+	rows, err := s.Query(ctx, query)
+	if err != nil {
+		return "", 0, "", err
+	}
+	if len(rows) != 1 {
+		return "", 0, "", fmt.Errorf("server %s: no binary log", s.Name)
+	}
+	if pos, err = strconv.ParseUint(rows[0][1], 10, 64); err != nil {
+		return "", 0, "", fmt.Errorf("server %s: position %q: %w", s.Name, rows[0][1], err)
+	}
+	return rows[0][0], pos, rows[0][4], nil
 }
 
 // CreateReplicationUser makes the account that the daemon uses on a source: it may read tables and the binary log,
@@ -95,7 +129,11 @@ func (s *Server) CreateApplierUser(ctx context.Context, user, password string, s
 
 // createUser insists on TLS where the server has it.
 func (s *Server) createUser(user, password string) string {
-	statement := fmt.Sprintf("CREATE USER %s IDENTIFIED BY %s", account(user), quoteText(password))
+	verb := "CREATE USER "
+	if s.Kind == MySQL56 {
+		verb = "GRANT USAGE ON *.* TO " // CREATE USER knows no REQUIRE before 5.7.
+	}
+	statement := verb + account(user) + " IDENTIFIED BY " + quoteText(password)
 	if s.options.NoTLS {
 		return statement
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,14 +18,15 @@ import (
 	"time"
 )
 
-// CA is a certificate authority for tests, with an ECDSA P-256 key that exists only in memory.
+// CA is a certificate authority for tests, with a key that exists only in memory: ECDSA P-256, or RSA for servers that
+// know nothing else. What it issues has a key of the same kind.
 // It is safe for concurrent use.
 type CA struct {
 	Name string
 	Cert *x509.Certificate
 	PEM  []byte // The certificate, as a CA file holds it.
 
-	key *ecdsa.PrivateKey
+	key crypto.Signer
 }
 
 // IssueOptions say what a certificate is for. The zero value is a server certificate for localhost and 127.0.0.1,
@@ -51,6 +53,22 @@ func NewCA(name string) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key of CA %s: %w", name, err)
 	}
+	return newCA(name, key)
+}
+
+// rsaBits is what the TLS library of MySQL 5.6 takes and today's clients still do.
+const rsaBits = 2048
+
+// NewRSACA is NewCA with an RSA key, for servers of LegacyTLS.
+func NewRSACA(name string) (*CA, error) {
+	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	if err != nil {
+		return nil, fmt.Errorf("key of CA %s: %w", name, err)
+	}
+	return newCA(name, key)
+}
+
+func newCA(name string, key crypto.Signer) (*CA, error) {
 	template := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: name},
@@ -73,23 +91,41 @@ func NewCA(name string) (*CA, error) {
 
 // Issue signs a certificate with a key of its own.
 func (ca *CA) Issue(o IssueOptions) (*Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, keyPEM, err := ca.newKey()
 	if err != nil {
 		return nil, fmt.Errorf("key of a certificate of %s: %w", ca.Name, err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, o.template(), ca.Cert, key.Public(), crypto.Signer(ca.key))
+	template := o.template()
+	if _, old := ca.key.(*rsa.PrivateKey); old {
+		template.KeyUsage |= x509.KeyUsageKeyEncipherment // The client encrypts its secret with it.
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.Cert, key.Public(), ca.key)
 	if err != nil {
 		return nil, fmt.Errorf("certificate of %s: %w", ca.Name, err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("key of a certificate of %s: %w", ca.Name, err)
-	}
-	c := &Certificate{CertPEM: encode("CERTIFICATE", der), KeyPEM: encode("PRIVATE KEY", keyDER)}
+	c := &Certificate{CertPEM: encode("CERTIFICATE", der), KeyPEM: keyPEM}
 	if c.TLS, err = tls.X509KeyPair(c.CertPEM, c.KeyPEM); err != nil {
 		return nil, fmt.Errorf("certificate of %s: %w", ca.Name, err)
 	}
 	return c, nil
+}
+
+// newKey makes a key of the authority's own kind, and its PEM file's text.
+func (ca *CA) newKey() (crypto.Signer, []byte, error) {
+	if _, old := ca.key.(*rsa.PrivateKey); old {
+		key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+		if err != nil {
+			return nil, nil, err
+		}
+		// yaSSL reads no PKCS #8.
+		return key, encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return key, encode("PRIVATE KEY", der), err
 }
 
 func (o IssueOptions) template() *x509.Certificate {

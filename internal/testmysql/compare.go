@@ -12,7 +12,8 @@ import (
 )
 
 // Compare holds the base tables of the schemas on two servers against each other: the lists of tables, their
-// definitions (apart from AUTO_INCREMENT and ENCRYPTION clauses), and their rows as multisets, byte for byte: a
+// definitions (apart from AUTO_INCREMENT and ENCRYPTION clauses; between servers of different releases, as far as their
+// information_schema tells alike), and their rows as multisets, byte for byte: a
 // row that is there twice on one side and once on the other is a difference. Without schemas it takes all but the
 // servers' own and the control schema.
 //
@@ -30,6 +31,7 @@ func Compare(ctx context.Context, a, b *sql.DB, schemas ...string) (differences 
 // comparison is one call of Compare.
 type comparison struct {
 	conns       [2]*sql.Conn
+	mixed       bool // The servers are of different releases.
 	differences []string
 	rows        int64
 }
@@ -39,6 +41,7 @@ var side = [2]string{"first", "second"}
 
 // open takes a session on each side in which equal rows read as equal text.
 func (c *comparison) open(ctx context.Context, dbs ...*sql.DB) error {
+	var releases [2]string
 	for i, db := range dbs {
 		conn, err := db.Conn(ctx)
 		if err != nil {
@@ -54,7 +57,11 @@ func (c *comparison) open(ctx context.Context, dbs ...*sql.DB) error {
 				return fmt.Errorf("compare, %s server: %w", side[i], err)
 			}
 		}
+		if err := conn.QueryRowContext(ctx, "SELECT SUBSTRING_INDEX(VERSION(), '.', 2)").Scan(&releases[i]); err != nil {
+			return fmt.Errorf("compare, %s server: %w", side[i], err)
+		}
 	}
+	c.mixed = len(dbs) == 2 && releases[0] != releases[1]
 	return nil
 }
 
@@ -165,6 +172,9 @@ func (c *comparison) table(ctx context.Context, table string) error {
 var volatileClauses = regexp.MustCompile(` AUTO_INCREMENT=\d+| /\*!80016 (DEFAULT )?ENCRYPTION='[YN]' \*/| ENCRYPTION='[YN]'`)
 
 func (c *comparison) definition(ctx context.Context, i int, table string) (string, error) {
+	if c.mixed {
+		return c.commonDefinition(ctx, i, table)
+	}
 	var name, text string
 	if err := c.conns[i].QueryRowContext(ctx, "SHOW CREATE TABLE "+table).Scan(&name, &text); err != nil {
 		return "", err
@@ -175,9 +185,8 @@ func (c *comparison) definition(ctx context.Context, i int, table string) (strin
 // rowExpression is SQL for a hash over all columns of a row: 64 hex digits. Each column becomes text that has no
 // comma, and NULL becomes N, which no column's text is.
 func (c *comparison) rowExpression(ctx context.Context, table string) (string, error) {
-	rows, err := c.conns[0].QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
-		WHERE CONCAT('`+"`"+`', REPLACE(TABLE_SCHEMA, '`+"`', '``"+`'), '`+"`.`"+`', REPLACE(TABLE_NAME, '`+"`', '``"+`'), '`+"`"+`') = ?
-		ORDER BY ORDINAL_POSITION`, table)
+	rows, err := c.conns[0].QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE `+thisTable+
+		` ORDER BY ORDINAL_POSITION`, table)
 	if err != nil {
 		return "", err
 	}

@@ -37,13 +37,17 @@ type Install struct {
 	// loader and libPath are set for the private download: its libraries are newer than the machine's, so the
 	// server runs through its own dynamic loader.
 	loader, libPath string
-	template        string // An initialised data directory, copied for each server.
+	env             []string // Added to the server's environment.
+	template        string   // An initialised data directory, copied for each server.
 }
 
 // fetch finds or downloads a server of a kind, once per process.
 func fetch(ctx context.Context, kind Kind) (*Install, error) {
-	if kind == MariaDB {
+	switch kind {
+	case MariaDB:
 		return fetchMariaDB(ctx)
+	case MySQL56:
+		return fetch56(ctx)
 	}
 	return Fetch(ctx)
 }
@@ -191,6 +195,7 @@ func (in *Install) command(ctx context.Context, argv0 string, args ...string) *e
 	if in.loader == "" {
 		cmd := exec.CommandContext(ctx, in.Mysqld, args...)
 		cmd.Args[0] = argv0
+		cmd.Env = append(os.Environ(), in.env...)
 		return cmd
 	}
 	load := []string{"--library-path", in.libPath, "--argv0", argv0, in.Mysqld}

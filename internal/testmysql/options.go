@@ -12,6 +12,7 @@ type Kind string
 const (
 	Newest  Kind = ""        // What Fetch finds: MySQL 8.0 or later, 9.7 where it is downloaded.
 	MariaDB Kind = "mariadb" // MariaDB: see fetchMariaDB.
+	MySQL56 Kind = "mysql56" // MySQL 5.6: see fetch56.
 )
 
 // Options say what kind of server to start. The zero value is a lean server with TLS and without a binary log,
@@ -52,6 +53,12 @@ func SourceOptions() Options {
 	return Options{Name: "source", ServerID: 101, GTID: true, Binlog: true, RowMetadata: "FULL", BinlogEncryption: true}
 }
 
+// Source56Options describe a source of MySQL 5.6, which encrypts nothing on disk and tells no column names in its log.
+// With GTIDs it logs what it replicates itself, as 5.6 demands.
+func Source56Options(gtid bool) Options {
+	return Options{Name: "source56", Kind: MySQL56, ServerID: 101, GTID: gtid, Binlog: true}
+}
+
 // TargetOptions describe a target like an encrypted Aurora cluster: it refuses plaintext connections and
 // encrypts tables and logs at rest. It has no binary log, as Aurora by default.
 func TargetOptions() Options {
@@ -76,8 +83,11 @@ func (o Options) keyring() bool { return o.Encrypted || o.BinlogEncryption }
 
 // kindFlags are the flags of the server's kind, apart from folders, certificates and the port.
 func (o Options) kindFlags() []string {
-	if o.Kind == MariaDB {
+	switch o.Kind {
+	case MariaDB:
 		return o.mariadbFlags()
+	case MySQL56:
+		return o.flags56()
 	}
 	return o.flags()
 }
@@ -126,7 +136,7 @@ func (o Options) files(dir, socket string) []string {
 	if o.keyring() && o.Kind == MariaDB {
 		args = append(args, mariadbKeyring(dir)...)
 	}
-	if o.NoTLS && o.Kind == MariaDB {
+	if o.NoTLS && o.Kind != Newest {
 		return append(args, "--skip-ssl")
 	}
 	if o.NoTLS {

@@ -78,6 +78,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server %s: %w", o.Name, errors.Join(err, s.removeFiles()))
 	}
+	if o.Kind == MySQL56 {
+		// Its data directory has accounts without a password that TCP reaches.
+		if err := s.Run(ctx, "SET sql_log_bin = 0", "DELETE FROM mysql.user WHERE User <> 'root' OR Host <> 'localhost'", "FLUSH PRIVILEGES"); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	if o.Encrypted {
 		// The template was made without a keyring, so its dictionary is still in plaintext.
 		if err := s.Run(ctx, "ALTER TABLESPACE mysql ENCRYPTION='Y'"); err != nil {
@@ -130,7 +136,11 @@ func (s *Server) writeCertificates() error {
 	}
 	var err error
 	if s.CA = s.options.CA; s.CA == nil {
-		if s.CA, err = NewCA("binseal test CA of " + s.Name); err != nil {
+		newCA := NewCA
+		if s.LegacyTLS() {
+			newCA = NewRSACA // Its suites are RSA only.
+		}
+		if s.CA, err = newCA("binseal test CA of " + s.Name); err != nil {
 			return err
 		}
 	}
@@ -236,12 +246,21 @@ func (s *Server) DB() *sql.DB { return s.db }
 // RootDSN is a go-sql-driver DSN for root over the unix socket.
 func (s *Server) RootDSN() string { return "root@unix(" + s.Socket + ")/?multiStatements=true" }
 
-// TLSConfig verifies the server as a client should: its own CA, the name localhost, TLS 1.2 at least.
+// TLSConfig verifies the server as a client should: its own CA, the name localhost, TLS 1.2 at least; TLS 1.0 for one
+// of LegacyTLS.
 func (s *Server) TLSConfig() *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.CA.Cert)
-	return &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+	conf := &tls.Config{RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+	if s.LegacyTLS() {
+		conf.MinVersion = tls.VersionTLS10
+		conf.CipherSuites = []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA}
+	}
+	return conf
 }
+
+// LegacyTLS reports whether the server speaks TLS 1.0 only, for which a config says tls.legacy.
+func (s *Server) LegacyTLS() bool { return s.Kind == MySQL56 }
 
 // Open opens a pool for an account over TCP and verified TLS (plain TCP with NoTLS), multiple statements allowed.
 // The caller closes it.
