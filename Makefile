@@ -27,7 +27,7 @@ cases: ## All data cases of testdata/cases, for each source; `make test` runs th
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...
 
-bench-memory: ## One transaction of 2 GB, and a backlog; prints the daemon's peak memory.
+bench-memory: ## One transaction of 2 GB, and an hour of backlog; prints the daemon's peak memory.
 	$(GO) test -tags bench -count=1 -timeout 1h -v -run Memory ./bench
 
 vet:

@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // MemoryBound is the largest peak of the daemon's resident memory that is allowed, in bytes (invariant 7).
@@ -46,20 +49,30 @@ func (r *Rig) Oversized(t testing.TB, size int) {
 	r.Source.Exec(t, statements...)
 }
 
-// Backlog writes at least changes row changes in many transactions: rows are inserted and each updated six times, so that
-// there is something to merge.
-func (r *Rig) Backlog(t testing.TB, changes int) {
+// Backlog writes transactions of three row changes each, from four clients: an insert, and updates of two earlier
+// rows, so that there is something to merge.
+func (r *Rig) Backlog(t testing.TB, transactions int) {
 	t.Helper()
-	const rows = 100
-	r.Source.Exec(t, "CREATE TABLE IF NOT EXISTS shop.log (id BIGINT PRIMARY KEY AUTO_INCREMENT, n INT, word VARCHAR(1000))",
-		"CREATE TABLE IF NOT EXISTS shop.hundred (n INT PRIMARY KEY)",
-		"REPLACE INTO shop.hundred WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i+1 FROM n WHERE i < 99) SELECT i FROM n")
-	var statements []string
-	for done := 0; done < changes; done += 7 * rows {
-		statements = append(statements, "START TRANSACTION",
-			"INSERT INTO shop.log (n,word) SELECT n, REPEAT('word ', 2*n) FROM shop.hundred", "SET @first=CAST(LAST_INSERT_ID() AS SIGNED)",
-			fmt.Sprintf("UPDATE shop.log SET n=n+1 WHERE id >= @first AND id < @first+%d", rows),
-			fmt.Sprintf("UPDATE shop.log SET n=n+1 WHERE id >= @first-%d AND id < @first", 5*rows), "COMMIT")
+	const clients, batch = 4, 500 // Transactions that a client sends in one packet.
+	r.Source.Exec(t, "CREATE TABLE IF NOT EXISTS shop.log (id BIGINT PRIMARY KEY, n INT, word VARCHAR(200))")
+	var g errgroup.Group
+	for client := range clients {
+		g.Go(func() error {
+			var b strings.Builder
+			for i := range transactions / clients {
+				id := i*clients + client // Clients never meet on a row.
+				fmt.Fprintf(&b, "START TRANSACTION; INSERT INTO shop.log VALUES (%d,0,REPEAT('word ',%d)); UPDATE shop.log SET n=n+1 WHERE id IN (%d,%d); COMMIT;",
+					id, i%30, id-clients*(i%7), id-clients*(i%1000))
+				if (i+1)%batch != 0 && i+1 < transactions/clients {
+					continue
+				}
+				if _, err := r.Source.DB().ExecContext(context.WithoutCancel(t.Context()), b.String()); err != nil {
+					return err
+				}
+				b.Reset()
+			}
+			return nil
+		})
 	}
-	r.Source.Exec(t, statements...)
+	must(t, g.Wait())
 }
