@@ -59,8 +59,9 @@ const (
 type Config struct {
 	Stream   string
 	Target   *mysqlconn.Endpoint
-	Filter   *schema.Filter
-	Rules    *schema.Rules // For DDL; nil without any.
+	Filter   *schema.Filter // On the source's names.
+	Routes   *schema.Routes // From the source's names to the target's; nil keeps them.
+	Rules    *schema.Rules  // For DDL; nil without any.
 	Mode     Mode
 	Sessions int // Followers of a split epoch, 1–32.
 	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.

@@ -49,9 +49,14 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 	if v.Rule > 0 {
 		a.cfg.Logger.Info("statement decided by a rule", "rule", v.Rule, "action", string(v.Action), "kind", v.Kind, "position", position(t.Start, t.GTID))
 	}
-	run, err := a.toRun(v)
+	run, err := v.Concerns(a.cfg.Filter, a.cfg.Routes)
 	if err != nil {
 		return at(v.AllowedBy(err), t)
+	}
+	if run {
+		if v, t, err = a.route(v, t); err != nil {
+			return err
+		}
 	}
 	if !t.Last {
 		return a.createHead(ctx, t, v, run)
@@ -82,6 +87,18 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 	return a.recordDDL(ctx, t, did, held)
 }
 
+// route gives the verdict and the transaction of a statement under the target's names; from there on all that looks
+// at them (fingerprints, held objects, the default database) is the target's.
+func (a *Applier) route(v *schema.Verdict, t *change.Txn) (*schema.Verdict, *change.Txn, error) {
+	routed, st, err := a.cfg.Routes.Statement(v, t.DDL, a.cfg.Filter)
+	if err != nil {
+		return nil, nil, at(v.AllowedBy(err), t)
+	}
+	txn := *t
+	txn.DDL = st
+	return routed, &txn, nil
+}
+
 // recordDDL commits the record that a statement has been dealt with, together with what it changes among the held ones.
 func (a *Applier) recordDDL(ctx context.Context, t *change.Txn, did Progress, held []string) error {
 	if err := a.record(ctx, nil, held...); err != nil {
@@ -91,21 +108,6 @@ func (a *Applier) recordDDL(ctx context.Context, t *change.Txn, did Progress, he
 	did.Checkpoint, did.Epoch = a.cp, a.epoch
 	a.cfg.Observer.Committed(did)
 	return nil
-}
-
-// toRun decides by rule and filter whether the statement concerns the target.
-func (a *Applier) toRun(v *schema.Verdict) (bool, error) {
-	if v.DDL == nil {
-		return false, nil
-	}
-	if v.DDL.Blind {
-		return true, nil
-	}
-	run, err := v.DDL.Filtered(a.cfg.Filter)
-	if err != nil && v.Action == schema.Apply {
-		return true, nil // The operator's word for a statement that names excluded tables too.
-	}
-	return run, err
 }
 
 // createHead runs the CREATE of a CREATE TABLE … SELECT. Its rows follow in the same source transaction, but a CREATE

@@ -248,14 +248,7 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 		b.source = m
 		return b, nil
 	}
-	def, err := a.catalog.Table(ctx, m.Schema, m.Table)
-	if err != nil {
-		return nil, at(err, t)
-	}
-	if err := usable(def); err != nil {
-		return nil, at(err, t)
-	}
-	layout, err := rowimage.Bind(m, def)
+	def, layout, err := a.lookUp(ctx, name, m)
 	if err != nil {
 		return nil, at(err, t)
 	}
@@ -268,6 +261,26 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 	}
 	b.source, b.layout = m, layout
 	return b, nil
+}
+
+// lookUp finds the target table of the source's table name, and the layout of its images.
+func (a *Applier) lookUp(ctx context.Context, name schema.Name, m *change.TableMap) (*schema.Table, *rowimage.Layout, error) {
+	if err := a.cfg.Routes.Clash(name, a.cfg.Filter); err != nil {
+		return nil, nil, err
+	}
+	target := a.cfg.Routes.Table(name)
+	def, err := a.catalog.Table(ctx, target.Schema, target.Table)
+	if err != nil {
+		return nil, nil, routedFrom(name, target, err)
+	}
+	if err := usable(def); err != nil {
+		return nil, nil, routedFrom(name, target, err)
+	}
+	layout, err := rowimage.Bind(m, def)
+	if err != nil {
+		return nil, nil, routedFrom(name, target, err)
+	}
+	return def, layout, nil
 }
 
 // usable refuses tables on which applied rows would not end as on the source.

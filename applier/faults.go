@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/schema"
 )
 
 // span names an epoch's place in the source's log.
@@ -27,6 +28,17 @@ func placed(err error, where string) error {
 		where += ": " + g.Where
 	}
 	g.Where = where
+	return &g
+}
+
+// routedFrom adds the source's name of a table to a fault that names the target's.
+func routedFrom(source, target schema.Name, err error) error {
+	f := change.FaultOf(err)
+	if f == nil || source == target {
+		return err
+	}
+	g := *f
+	g.Where += " (" + source.String() + " on the source)"
 	return &g
 }
 

@@ -144,10 +144,14 @@ func (c *Config) Hash() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hash config: %w", err)
 	}
+	routes, err := schema.NewRoutes(c.Tables.Rename)
+	if err != nil {
+		return "", fmt.Errorf("hash config: %w", err)
+	}
 	rules, err := schema.NewRules(c.DDL)
 	if err != nil {
 		return "", fmt.Errorf("hash config: %w", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "binseal config %d\n%s\n%s", protocolVersion, filter, rules))
+	sum := sha256.Sum256(fmt.Appendf(nil, "binseal config %d\n%s\n%s\n%s", protocolVersion, filter, routes, rules))
 	return hex.EncodeToString(sum[:]), nil
 }

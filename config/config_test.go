@@ -69,7 +69,7 @@ target:
   tls: {ca: aws-rds, server_name: db.example}
   at_rest: {require: skip}
 start: {file: "binlog.000003", pos: 4}
-tables: {include: ["shop.*"], exclude: ["shop.tmp_*"]}
+tables: {include: ["shop.*"], exclude: ["shop.tmp_*"], rename: {shop: shop_new, shop.orders: shop.orders_v2}}
 apply: {mode: split, sessions: 8}
 http: {listen: "[::1]:0"}
 `))
@@ -86,10 +86,11 @@ http: {listen: "[::1]:0"}
 			Addr: "127.0.0.1:3307", User: "applier", Password: mysqlconn.Password{Env: "P"},
 			TLS: tlsconf.Config{CA: "aws-rds", ServerName: "db.example"}, AtRest: AtRest{Require: AtRestSkip},
 		},
-		Start:  Start{File: "binlog.000003", Pos: 4},
-		Tables: schema.FilterConfig{Include: []string{"shop.*"}, Exclude: []string{"shop.tmp_*"}},
-		Apply:  Apply{Mode: ModeSplit, Sessions: 8},
-		HTTP:   httpapi.Config{Listen: "[::1]:0"},
+		Start: Start{File: "binlog.000003", Pos: 4},
+		Tables: schema.FilterConfig{Include: []string{"shop.*"}, Exclude: []string{"shop.tmp_*"},
+			Rename: map[string]string{"shop": "shop_new", "shop.orders": "shop.orders_v2"}},
+		Apply: Apply{Mode: ModeSplit, Sessions: 8},
+		HTTP:  httpapi.Config{Listen: "[::1]:0"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -158,6 +159,10 @@ func TestRefusals(t *testing.T) {
 		"a mode that is none":                    {minimal + "apply: {mode: fast}\n", ":12:15", "not auto, strict or split"},
 		"no sessions":                            {minimal + "apply: {sessions: 0}\n", ":12:19", "not from 1 to 32"},
 		"too many sessions":                      {minimal + "apply: {sessions: 33}\n", ":12:19", "not from 1 to 32"},
+		"a route to two tables":                  {minimal + "tables:\n  rename:\n    a.x: c.t\n    b.x: c.t\n", ":15:5", "two entries have one target"},
+		"a route in a chain":                     {minimal + "tables: {rename: {a: b, \"b\": c}}\n", ":12:19", "itself the source of an entry"},
+		"a route into a system schema":           {minimal + "tables: {rename: {a: mysql}}\n", ":12:19", "system schema"},
+		"a list of routes":                       {minimal + "tables: {rename: [a, b]}\n", ":12:", ""},
 		"a pattern without a table":              {minimal + "tables: {include: [\"shop.\"]}\n", ":12:19", "tables.include:"},
 		"a listener that others could reach":     {minimal + "http: {listen: \"0.0.0.0:9621\"}\n", ":12:16", "not a loopback address"},
 		"a merge key":                            {replaced("  user: repl", "  <<: {user: repl}"), ":4:3", "merge keys"},
@@ -270,6 +275,9 @@ func TestHash(t *testing.T) {
 	}
 	if hash(minimal+"tables: {include: [\"shop.*\"], exclude: [\"shop.x\"]}\n") == base {
 		t.Error("the hash does not depend on the filter")
+	}
+	if hash(minimal+"tables: {include: [\"shop.*\"], rename: {shop: shop_new}}\n") == base {
+		t.Error("the hash does not depend on the routes")
 	}
 	if hash(minimal+"tables: {include: [\"shop.*\"]}\nddl: {rules: [{match: {kind: DROP VIEW}, do: skip}]}\n") == base {
 		t.Error("the hash does not depend on the rules for DDL")

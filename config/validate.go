@@ -46,6 +46,9 @@ func (d *document) validate(c *Config) error {
 		key, _, _ := strings.Cut(err.Error(), ":") // schema begins its errors with the key: tables.include.
 		return d.bad(key, err.Error(), `patterns are schema.table with * and ?, such as "shop.*"`)
 	}
+	if err := d.validateRoutes(c.Tables.Rename); err != nil {
+		return err
+	}
 	if err := d.validateRules(c.DDL); err != nil {
 		return err
 	}
@@ -59,6 +62,23 @@ func (d *document) validate(c *Config) error {
 		}
 	}
 	return nil
+}
+
+// validateRoutes points at the entry of tables.rename that makes no sense.
+func (d *document) validateRoutes(rename map[string]string) error {
+	_, err := schema.NewRoutes(rename)
+	e, ok := errors.AsType[*schema.RouteError](err)
+	if !ok {
+		return err
+	}
+	if m, ok := mapping(d.node("tables.rename")); ok {
+		for _, pair := range m.Values {
+			if pair.Key.GetToken().Value == e.Key {
+				return d.at(pair.Key, e.Error(), e.Next)
+			}
+		}
+	}
+	return d.bad("tables.rename", e.Error(), e.Next)
 }
 
 // validateRules points at the rule, and the key in it, that makes no sense.

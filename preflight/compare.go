@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/binseal/binseal/schema"
 )
 
 // supportedTypes are the column types that row changes can carry; others (MariaDB's own) halt the stream (invariant 6).
@@ -26,10 +28,10 @@ const sourceOwnCascades = 906
 func (c *checker) tables(source, target *server) {
 	all := map[string]*table{}
 	if source != nil {
-		maps.Copy(all, source.tables)
+		maps.Copy(all, bySource(source.tables))
 	}
 	if target != nil {
-		maps.Copy(all, target.tables)
+		maps.Copy(all, bySource(target.tables))
 	}
 	c.seen = len(all)
 	c.want(len(all) > 0, Finding{
@@ -111,8 +113,8 @@ func (c *checker) visible(source, target *server) {
 	var hidden []string
 	if target != nil {
 		for _, t := range sorted(target.tables) {
-			if source.tables[t.name] == nil && !source.may("SELECT", t.schema, t.base) {
-				hidden = append(hidden, t.name)
+			if source.tables[t.source.String()] == nil && !source.may("SELECT", t.source.Schema, t.source.Table) {
+				hidden = append(hidden, t.source.String())
 			}
 		}
 	}
@@ -127,16 +129,27 @@ func (c *checker) visible(source, target *server) {
 
 // compare holds the target's tables against the source's.
 func (c *checker) compare(source, target *server) {
-	var missing, differ, collations []string
+	var missing, differ, collations, clashes []string
+	onTarget := bySource(target.tables)
 	for _, s := range sorted(source.tables) {
-		t := target.tables[s.name]
+		if c.options.Routes.Clash(s.source, c.options.Filter) != nil {
+			clashes = append(clashes, s.name)
+			continue
+		}
+		t := onTarget[s.name]
 		if t == nil {
-			missing = append(missing, s.name)
+			missing = append(missing, routedName(s.source, c.options.Routes))
 			continue
 		}
 		d, k := differences(s, t)
 		differ, collations = append(differ, d...), append(collations, k...)
 	}
+	c.want(len(clashes) == 0, Finding{
+		Code: "TABLES_ROUTE_CLASH", Severity: Must, Objects: clashes,
+		Seen: count(len(clashes), "included table") + " of the source under the target's name of another one",
+		Why:  "tables.rename would put two tables of the source into one; the stream halts at the first change of such a table",
+		Fix:  "exclude one of the two (tables.exclude), or give the entry of tables.rename another target",
+	})
 	severity := Must
 	if c.options.FromPast {
 		severity = Warn
@@ -158,6 +171,14 @@ func (c *checker) compare(source, target *server) {
 		Why: "values that are different on the source may be equal on the target, and a unique key then refuses them",
 		Fix: "ALTER TABLE … MODIFY … COLLATE on the target",
 	})
+}
+
+// routedName is a table of the source, with its name on the target where that is another one.
+func routedName(n schema.Name, r *schema.Routes) string {
+	if to := r.Table(n); to != n {
+		return n.String() + " (" + to.String() + " on the target)"
+	}
+	return n.String()
 }
 
 // differences compares two tables column by column and names what differs, and apart from it which collations do.

@@ -53,7 +53,8 @@ type Report struct {
 type Options struct {
 	Source, Target *mysqlconn.Endpoint
 	Filter         *schema.Filter
-	ServerID       uint32 // The id under which the stream will register at the source.
+	Routes         *schema.Routes // From the source's names to the target's; nil keeps them.
+	ServerID       uint32         // The id under which the stream will register at the source.
 	// ByGTID: the config starts the stream from a GTID set, which a source without GTIDs cannot serve.
 	ByGTID bool
 	// FromPast: the config starts the stream at a place in the source's history, so the log itself may create
@@ -134,6 +135,14 @@ func (c *checker) report() Report {
 	return r
 }
 
+// includedOn tells the replicated tables of one side by their names there.
+func (c *checker) includedOn(leg string) included {
+	if leg == "target" {
+		return func(n schema.Name) (schema.Name, bool) { return c.options.Routes.Source(n, c.options.Filter) }
+	}
+	return func(n schema.Name) (schema.Name, bool) { return n, c.options.Filter.Includes(n.Schema, n.Table) }
+}
+
 // look opens one session and reads everything that the rules ask about. It gives nil, nil for a server that
 // refuses the connection or is not of a kind that we know: the finding says so.
 func (c *checker) look(ctx context.Context, leg string, endpoint *mysqlconn.Endpoint) (*server, error) {
@@ -154,7 +163,7 @@ func (c *checker) look(ctx context.Context, leg string, endpoint *mysqlconn.Endp
 		return nil, nil
 	}
 	defer session.Close()
-	s, err := readServer(ctx, session, leg, c.options.Filter)
+	s, err := readServer(ctx, session, leg, c.includedOn(leg))
 	if err != nil {
 		return nil, fmt.Errorf("check the %s: %w", leg, mysqlconn.Describe(leg, "read its settings", err))
 	}

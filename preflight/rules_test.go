@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/binseal/binseal/schema"
 )
 
 // goodSource is a source without findings; tests spoil one thing each.
@@ -42,12 +44,25 @@ func goodTarget() *server {
 
 func goodTable() *table {
 	return &table{
-		name: "shop.orders", schema: "shop", base: "orders", engine: "InnoDB", encrypted: true, keyed: true,
+		name: "shop.orders", source: schema.Name{Schema: "shop", Table: "orders"}, schema: "shop", base: "orders", engine: "InnoDB", encrypted: true, keyed: true,
 		columns: []column{
 			{name: "id", dataType: "int", columnType: "int"},
 			{name: "note", dataType: "varchar", columnType: "varchar(20)", charset: "utf8mb4", collation: "utf8mb4_0900_ai_ci"},
 		},
 	}
+}
+
+// mustRoute is a filter of all tables, and routes.
+func mustRoute(rename map[string]string) (*schema.Filter, *schema.Routes) {
+	filter, err := schema.NewFilter(schema.FilterConfig{})
+	if err != nil {
+		panic(err)
+	}
+	routes, err := schema.NewRoutes(rename)
+	if err != nil {
+		panic(err)
+	}
+	return filter, routes
 }
 
 func mustGrants(lines ...string) []grant {
@@ -173,6 +188,22 @@ func TestRules(t *testing.T) {
 			s.tables["shop.orders"] = goodTable()
 			delete(s.tables, "shop.other")
 		}, nil},
+		"a table under another name": {func(_, s *server, o *Options) {
+			o.Filter, o.Routes = mustRoute(map[string]string{"shop": "shop_new"})
+			moved := goodTable()
+			moved.name, moved.schema = "shop_new.orders", "shop_new"
+			s.tables = map[string]*table{"shop_new.orders": moved}
+			s.grants = mustGrants("GRANT ALL PRIVILEGES ON *.* TO `applier`@`%`")
+		}, nil},
+		"a table that is not there under its other name": {func(_, s *server, o *Options) {
+			o.Filter, o.Routes = mustRoute(map[string]string{"shop": "shop_new"})
+			s.tables = map[string]*table{}
+		}, []string{"must TARGET_TABLES_MISSING", "must TARGET_ROW_PRIVILEGES", "warn TARGET_DDL_PRIVILEGES"}},
+		"two tables in one": {func(s, x *server, o *Options) {
+			o.Filter, o.Routes = mustRoute(map[string]string{"crm": "shop"})
+			s.tables["crm.orders"] = &table{name: "crm.orders", source: schema.Name{Schema: "crm", Table: "orders"}, schema: "crm", base: "orders", engine: "InnoDB", keyed: true, columns: goodTable().columns}
+			x.tables["shop.orders"].source = schema.Name{Schema: "crm", Table: "orders"}
+		}, []string{"must TABLES_ROUTE_CLASH"}},
 		"tables that the source hides": {func(s, _ *server, _ *Options) {
 			s.tables = map[string]*table{}
 			s.grants = mustGrants("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `a`@`b`")

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/binseal/binseal/schema"
 )
 
 // querier is the part of a session that reading needs.
@@ -26,7 +24,7 @@ type server struct {
 	grants     []grant
 	logFilter  string            // Binlog_Do_DB and Binlog_Ignore_DB, "" when none or not readable.
 	replicas   []uint32          // Server ids of the replicas that are registered; nil when not readable.
-	tables     map[string]*table // Included base tables by "schema.table".
+	tables     map[string]*table // Included base tables by "schema.table", as the server itself names them.
 	events     []string          // Enabled events, "schema.event"; only those that the account may see.
 }
 
@@ -89,7 +87,7 @@ func quoteText(s string) string {
 
 // readServer asks q for everything. What an account may not see (replicas, triggers, events) is left empty; the
 // rules know from the grants whether empty means none.
-func readServer(ctx context.Context, q querier, leg string, filter *schema.Filter) (*server, error) {
+func readServer(ctx context.Context, q querier, leg string, included included) (*server, error) {
 	s := &server{leg: leg, vars: map[string]string{}, tables: map[string]*table{}}
 	if err := each(ctx, q, "SELECT @@version, CURRENT_USER()", func(row []string) {
 		s.version, s.user = row[0], row[1]
@@ -121,7 +119,7 @@ func readServer(ctx context.Context, q querier, leg string, filter *schema.Filte
 	}); err != nil {
 		return nil, err
 	}
-	if err := s.readTables(ctx, q, filter); err != nil {
+	if err := s.readTables(ctx, q, included); err != nil {
 		return nil, err
 	}
 	s.readReplication(ctx, q)

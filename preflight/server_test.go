@@ -96,6 +96,23 @@ func TestRealServers(t *testing.T) {
 			t.Errorf("passed %v, want TLS and encryption as the servers report them", passed)
 		}
 	})
+	t.Run("tables under other names on the target", func(t *testing.T) {
+		target.Exec(t, "CREATE DATABASE moved", "CREATE TABLE moved.tasks (id INT PRIMARY KEY, note VARCHAR(21), e ENUM('a','b'))",
+			"GRANT SELECT, INSERT, UPDATE, DELETE ON moved.* TO applier@'%'")
+		o := options
+		var err error
+		if o.Routes, err = schema.NewRoutes(map[string]string{"shop.orders": "moved.tasks"}); err != nil {
+			t.Fatal(err)
+		}
+		got := codes(run(t, o))
+		if f := got["TARGET_COLUMNS"]; !slices.Equal(f.Objects, []string{"shop.orders.note: varchar(20) on the source, varchar(21) on the target"}) {
+			t.Errorf("columns: %+v", f)
+		}
+		if f := got["TARGET_DDL_PRIVILEGES"]; !strings.Contains(f.Fix, "`moved`") {
+			t.Errorf("privileges: %+v, want those on the target's schema", f)
+		}
+		target.Exec(t, "DROP DATABASE moved")
+	})
 	t.Run("an administrator on the target sees triggers and events", func(t *testing.T) {
 		target.Exec(t, "CREATE USER admin@'%' IDENTIFIED BY '"+password+"'", "GRANT ALL ON *.* TO admin@'%'",
 			"CREATE TRIGGER shop.audit BEFORE INSERT ON shop.orders FOR EACH ROW SET NEW.note='x'",

@@ -11,7 +11,8 @@ import (
 
 // table is an included base table as one server's information_schema shows it to the account.
 type table struct {
-	name      string // schema.table
+	name      string      // schema.table
+	source    schema.Name // Its name on the source: another one where tables.rename routes it.
 	schema    string
 	base      string
 	engine    string
@@ -32,14 +33,17 @@ type column struct {
 // systemSchemas never hold included tables; the filter refuses them too, this keeps the queries small.
 const systemSchemas = "('mysql','sys','information_schema','performance_schema','binseal')"
 
+// included gives the source's name of a replicated table; false for a table that is not.
+type included func(schema.Name) (source schema.Name, ok bool)
+
 // readTables loads the included tables: one query per kind of fact for the whole server.
-func (s *server) readTables(ctx context.Context, q querier, filter *schema.Filter) error {
+func (s *server) readTables(ctx context.Context, q querier, included included) error {
 	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS FROM information_schema.TABLES"+
 		" WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN "+systemSchemas, func(row []string) {
-		if filter.Includes(row[0], row[1]) {
+		if source, ok := included(schema.Name{Schema: row[0], Table: row[1]}); ok {
 			options := strings.ToUpper(row[3])
 			s.tables[row[0]+"."+row[1]] = &table{
-				name: row[0] + "." + row[1], schema: row[0], base: row[1], engine: row[2],
+				name: row[0] + "." + row[1], source: source, schema: row[0], base: row[1], engine: row[2],
 				encrypted: strings.Contains(options, "ENCRYPTION='Y'") || strings.Contains(options, `ENCRYPTION="Y"`),
 			}
 		}
@@ -118,6 +122,15 @@ func (s *server) readForeignKeys(ctx context.Context, q querier) error {
 			t.cascades = append(t.cascades, row[2])
 		}
 	})
+}
+
+// bySource are the tables of a server under the source's names.
+func bySource(tables map[string]*table) map[string]*table {
+	out := make(map[string]*table, len(tables))
+	for _, t := range tables {
+		out[t.source.String()] = t
+	}
+	return out
 }
 
 // schemas lists the schemas of the included tables, sorted.

@@ -85,7 +85,9 @@ func (c *checker) targetPrivileges(source, target *server) {
 	})
 	schemas := target.schemas()
 	if source != nil {
-		schemas = append(schemas, source.schemas()...)
+		for _, t := range source.tables {
+			schemas = append(schemas, c.options.Routes.Table(t.source).Schema)
+		}
 	}
 	slices.Sort(schemas)
 	for _, name := range slices.Compact(schemas) {

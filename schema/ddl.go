@@ -90,8 +90,9 @@ type DDL struct {
 	Blind bool
 	SQL   string
 
-	definer span // Of the DEFINER clause in SQL; empty without one.
-	opens   span // Of START TRANSACTION in the source's text.
+	definer span        // Of the DEFINER clause in SQL; empty without one.
+	names   []reference // Where the source's text names tables, objects and databases; not inside of a body.
+	opens   span        // Of START TRANSACTION in the source's text.
 }
 
 // span is a range of bytes in a statement.
@@ -122,10 +123,7 @@ func ParseDDL(st *change.Statement) (*DDL, error) {
 
 // parse is ParseDDL that also names the statement's kind for rules; it does so also where it refuses the statement.
 func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
-	var mode uint64
-	if st.Session.SQLMode != nil {
-		mode = *st.Session.SQLMode
-	}
+	mode := sqlMode(st)
 	tokens, err := scan(st.SQL, mode)
 	if err != nil || len(tokens) == 0 {
 		return nil, headline(nil), unparsable("a statement")
@@ -136,10 +134,11 @@ func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
 	}
 	r := &reader{tokens: tokens, database: st.Database}
 	d := r.statement()
+	r.foreignTables(d)
 	if r.fault != nil {
 		return nil, kind, r.fault
 	}
-	d.SQL = st.SQL
+	d.SQL, d.names = st.SQL, r.names
 	if d.OpensTransaction {
 		plain := *st
 		plain.SQL = strings.TrimSpace(st.SQL[:d.opens.from] + st.SQL[d.opens.to:])
@@ -151,6 +150,14 @@ func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
 		}
 	}
 	return d, d.Kind.String(), nil
+}
+
+// sqlMode is the mode in which a statement's text is read.
+func sqlMode(st *change.Statement) uint64 {
+	if st.Session.SQLMode == nil {
+		return 0
+	}
+	return *st.Session.SQLMode
 }
 
 // checkClientCharset refuses texts that a byte-wise reader could misread: in big5, gbk, sjis, cp932 and gb18030 a

@@ -96,16 +96,16 @@ func (r *reader) routine(verb string) *DDL {
 	switch verb {
 	case "CREATE":
 		d := &DDL{Kind: CreateRoutine, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
-		d.Object = r.table("CREATE ROUTINE")
+		d.Object = r.objectName("CREATE ROUTINE")
 		if r.fault == nil && !r.peek().isPunct('(') {
 			return r.refuse("CREATE FUNCTION of a loadable function")
 		}
 		return d
 	case "ALTER":
-		return &DDL{Kind: AlterRoutine, Idempotent: true, Object: r.table("ALTER ROUTINE")}
+		return &DDL{Kind: AlterRoutine, Idempotent: true, Object: r.objectName("ALTER ROUTINE")}
 	}
 	d := &DDL{Kind: DropRoutine, Idempotent: r.acceptAll("IF", "EXISTS")}
-	d.Object = r.table("DROP ROUTINE")
+	d.Object = r.objectName("DROP ROUTINE")
 	return r.end(d)
 }
 
@@ -114,7 +114,7 @@ func (r *reader) trigger(verb string) *DDL {
 	switch verb {
 	case "CREATE":
 		d := &DDL{Kind: CreateTrigger, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
-		d.Object = r.table("CREATE TRIGGER")
+		d.Object = r.objectName("CREATE TRIGGER")
 		if !r.accept("BEFORE", "AFTER") || !r.accept("INSERT", "UPDATE", "DELETE") || !r.accept("ON") {
 			return r.fail(unparsable("a CREATE TRIGGER"))
 		}
@@ -122,7 +122,7 @@ func (r *reader) trigger(verb string) *DDL {
 		return d
 	case "DROP":
 		d := &DDL{Kind: DropTrigger, Idempotent: r.acceptAll("IF", "EXISTS")}
-		d.Object = r.table("DROP TRIGGER")
+		d.Object = r.objectName("DROP TRIGGER")
 		return r.end(d)
 	}
 	return r.fail(unparsable("an ALTER TRIGGER"))
@@ -133,13 +133,13 @@ func (r *reader) event(verb string) *DDL {
 	switch verb {
 	case "CREATE":
 		d := &DDL{Kind: CreateEvent, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
-		d.Object = r.table("CREATE EVENT")
+		d.Object = r.objectName("CREATE EVENT")
 		return d
 	case "ALTER":
-		d := &DDL{Kind: AlterEvent, Object: r.table("ALTER EVENT")}
+		d := &DDL{Kind: AlterEvent, Object: r.objectName("ALTER EVENT")}
 		for r.pos < len(r.tokens) && !r.peek().is("DO") {
 			if r.acceptAll("RENAME", "TO") {
-				to := r.table("ALTER EVENT")
+				to := r.objectName("ALTER EVENT")
 				d.Rename = []Pair{{d.Object, to}}
 				break
 			}
@@ -148,7 +148,7 @@ func (r *reader) event(verb string) *DDL {
 		return d
 	}
 	d := &DDL{Kind: DropEvent, Idempotent: r.acceptAll("IF", "EXISTS")}
-	d.Object = r.table("DROP EVENT")
+	d.Object = r.objectName("DROP EVENT")
 	return r.end(d)
 }
 

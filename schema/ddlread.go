@@ -14,7 +14,16 @@ type reader struct {
 	pos      int
 	definer  span   // Of the DEFINER clause, once read.
 	database string // Default database of the session.
+	names    []reference
 	fault    *change.Fault
+}
+
+// reference is a place where a statement names a table, an object of a schema (a routine, trigger or event) or, with
+// Table empty, a database.
+type reference struct {
+	name   Name
+	object bool
+	at     span
 }
 
 // peek is the next token; the zero token at the end.
@@ -133,6 +142,16 @@ func (r *reader) name(kind string) string {
 
 // table reads a table name and resolves it in the default database.
 func (r *reader) table(kind string) Name {
+	return r.fullName(kind, false)
+}
+
+// objectName does so with the name of a routine, trigger or event.
+func (r *reader) objectName(kind string) Name {
+	return r.fullName(kind, true)
+}
+
+func (r *reader) fullName(kind string, object bool) Name {
+	from := r.peek().at.from
 	n := Name{Schema: r.database, Table: r.name(kind)}
 	if r.acceptPunct('.') {
 		n = Name{Schema: n.Table, Table: r.name(kind)}
@@ -140,7 +159,39 @@ func (r *reader) table(kind string) Name {
 	if n.Schema == "" {
 		r.fail(unparsable("a " + kind + " without a default database"))
 	}
+	r.refer(n, object, from)
 	return n
+}
+
+// databaseName reads the name of a database.
+func (r *reader) databaseName(kind string) string {
+	from := r.peek().at.from
+	name := r.name(kind)
+	r.refer(Name{Schema: name}, false, from)
+	return name
+}
+
+// refer notes a name that ends before the cursor.
+func (r *reader) refer(n Name, object bool, from int) {
+	if r.fault == nil {
+		r.names = append(r.names, reference{n, object, span{from, r.tokens[r.pos-1].at.to}})
+	}
+}
+
+// foreignTables notes the tables that the foreign keys of a CREATE TABLE or ALTER TABLE refer to. Without a database
+// such a name is resolved in that of the table itself, not in the default database (sql_parse.cc,
+// check_fk_parent_table_access). REFERENCES is a reserved word: behind a dot alone it may be a column's name.
+func (r *reader) foreignTables(d *DDL) {
+	if r.fault != nil || d.Kind != CreateTable && d.Kind != AlterTable {
+		return
+	}
+	r.database = d.Tables[0].Schema
+	for i, t := range r.tokens {
+		if t.is("REFERENCES") && !r.tokens[i-1].isPunct('.') && r.fault == nil {
+			r.pos = i + 1
+			r.table("foreign key")
+		}
+	}
 }
 
 // tables reads a list of table names.
@@ -187,7 +238,7 @@ func (r *reader) drop() *DDL {
 		return r.end(d)
 	case r.accept("DATABASE", "SCHEMA"):
 		d := &DDL{Kind: DropDatabase, Idempotent: r.acceptAll("IF", "EXISTS")}
-		d.Databases = []string{r.name("DROP DATABASE")}
+		d.Databases = []string{r.databaseName("DROP DATABASE")}
 		return r.end(d)
 	case r.accept("INDEX"):
 		r.name("DROP INDEX")

@@ -12,7 +12,7 @@ func (r *reader) create() *DDL {
 		return r.createTable()
 	case r.accept("DATABASE", "SCHEMA"):
 		d := &DDL{Kind: CreateDatabase, Idempotent: r.acceptAll("IF", "NOT", "EXISTS")}
-		d.Databases = []string{r.name("CREATE DATABASE")}
+		d.Databases = []string{r.databaseName("CREATE DATABASE")}
 		d.Unencrypted = r.asksForPlain()
 		return d
 	case r.accept("INDEX"), r.acceptAll("UNIQUE", "INDEX"), r.acceptAll("FULLTEXT", "INDEX"), r.acceptAll("SPATIAL", "INDEX"):
@@ -130,7 +130,7 @@ func (r *reader) alterDatabase() *DDL {
 	// A bare option word here is an option: the four are no reserved words, but a name before an option is always
 	// followed by one, and an option by =, a value or SET.
 	if !r.databaseOption() {
-		d.Databases = []string{r.name("ALTER DATABASE")}
+		d.Databases = []string{r.databaseName("ALTER DATABASE")}
 	}
 	if d.Databases[0] == "" {
 		return r.fail(unparsable("an ALTER DATABASE without a default database"))

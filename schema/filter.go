@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// FilterConfig says which tables are replicated. Patterns are schema.table with * (any run of characters) and
+// FilterConfig says which tables are replicated, and under which names. Patterns are schema.table with * (any run of characters) and
 // ? (one character); a pattern without a dot names a whole schema. To match a dot inside a name use ? or *.
 type FilterConfig struct {
 	Include []string `yaml:"include"` // Empty: every table that is not excluded.
 	Exclude []string `yaml:"exclude"` // Wins over Include.
+	// Rename gives names on the target: schema to schema, schema.table to schema.table. See Routes.
+	Rename map[string]string `yaml:"rename"`
 }
 
 // Filter decides by name which tables are replicated. It is immutable and safe for concurrent use.

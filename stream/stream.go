@@ -49,7 +49,8 @@ type Options struct {
 	ServerID       uint32
 	Start          Start
 	Filter         *schema.Filter
-	Rules          *schema.Rules // For DDL; nil without any.
+	Routes         *schema.Routes // Nil keeps the source's names.
+	Rules          *schema.Rules  // For DDL; nil without any.
 	Mode           applier.Mode
 	Sessions       int
 	ConfigHash     string

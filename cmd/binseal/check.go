@@ -25,7 +25,7 @@ func (checkCommand) Run(a *app) error {
 		return err
 	}
 	report, err := preflight.Run(ctx, preflight.Options{
-		Source: l.source, Target: l.target, Filter: l.filter, ServerID: c.Source.ServerID,
+		Source: l.source, Target: l.target, Filter: l.filter, Routes: l.routes, ServerID: c.Source.ServerID,
 		ByGTID: c.Start.GTID != "", FromPast: c.Start.At == "",
 		SkipAtRest: c.Target.AtRest.Require == config.AtRestSkip,
 	})

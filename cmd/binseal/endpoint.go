@@ -12,6 +12,7 @@ import (
 type legs struct {
 	source, target *mysqlconn.Endpoint
 	filter         *schema.Filter
+	routes         *schema.Routes
 	rules          *schema.Rules
 }
 
@@ -29,11 +30,15 @@ func connectable(c *config.Config) (legs, error) {
 	if err != nil {
 		return legs{}, err
 	}
+	routes, err := schema.NewRoutes(c.Tables.Rename)
+	if err != nil {
+		return legs{}, err
+	}
 	rules, err := schema.NewRules(c.DDL)
 	if err != nil {
 		return legs{}, err
 	}
-	return legs{source: source, target: target, filter: filter, rules: rules}, nil
+	return legs{source: source, target: target, filter: filter, routes: routes, rules: rules}, nil
 }
 
 func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.Config) (*mysqlconn.Endpoint, error) {

@@ -20,6 +20,7 @@ type Case struct {
 	Sources []string // Where it runs.
 	Refuse  string   // The code of the refusal; "" where both sides must be equal.
 	Quick   bool     // Runs in `make test` too.
+	Config  Config   // What the case's daemon is configured with beside the usual; zero: the daemon of all cases.
 	Setup   []Step   // Setup and Changes both come through the stream; Changes when the target has Setup.
 	Changes []Step
 }
@@ -88,6 +89,9 @@ func load(folder string) (Case, error) {
 		if *steps, err = parse(strings.ReplaceAll(string(text), "${schema}", c.Schema())); err != nil {
 			return c, fmt.Errorf("%s: %w", file, err)
 		}
+	}
+	if c.Config, err = loadConfig(folder, c.Schema()); err != nil {
+		return c, err
 	}
 	marked := slices.ContainsFunc(c.Changes, func(s Step) bool { return s.Kind == Refused || s.Kind == Unequal })
 	if marked != (c.Refuse != "") {

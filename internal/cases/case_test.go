@@ -1,6 +1,8 @@
 package cases
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,5 +37,28 @@ func TestExpect(t *testing.T) {
 		if err := new(Case).expect(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
+	}
+}
+
+func TestConfigOnTarget(t *testing.T) {
+	folder := t.TempDir()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(filepath.Join(folder, "rename"), []byte("${schema} -> ${schema}_new\n${schema}.t -> x.u\n"), 0o600))
+	c, err := loadConfig(folder, "c_a")
+	if err != nil || !c.Given() {
+		t.Fatal(c, err)
+	}
+	for from, want := range map[[2]string][2]string{{"c_a", ""}: {"c_a_new", ""}, {"c_a", "t"}: {"x", "u"}, {"c_a", "v"}: {"c_a_new", "v"}, {"b", "t"}: {"b", "t"}} {
+		if database, table := c.onTarget(from[0], from[1]); [2]string{database, table} != want {
+			t.Errorf("%v: %s.%s, want %v", from, database, table, want)
+		}
+	}
+	must(os.WriteFile(filepath.Join(folder, "rename"), []byte("a = b\n"), 0o600))
+	if _, err := loadConfig(folder, "c_a"); err == nil {
+		t.Error("a line without an arrow is taken")
 	}
 }

@@ -83,7 +83,13 @@ type runner struct {
 
 // run is one case. outer is the test in which the daemon lives.
 func (r *runner) run(outer, t *testing.T, c Case) {
+	if c.Config.Given() && r.daemon != nil {
+		r.rig.AwaitCaughtUp(t, r.daemon, patience) // What the case before has dropped.
+		r.daemon.Kill()
+		r.daemon = nil
+	}
 	if r.daemon == nil {
+		r.rig.Rename, r.rig.Extra = c.Config.Rename, c.Config.Extra
 		r.streams++ // A new stream starts at the source's end, behind what was refused.
 		r.rig.Name = fmt.Sprintf("%s-%d", r.prefix, r.streams)
 		r.daemon = r.rig.Start(outer, chaos.Normal)
@@ -141,7 +147,8 @@ func (p *play) steps(steps []Step) {
 func (p *play) pause(step Step) {
 	switch step.Kind {
 	case OnTarget:
-		p.r.rig.Target.Exec(p.t, "USE "+p.c.Schema(), step.SQL)
+		database, _ := p.c.Config.onTarget(p.c.Schema(), "")
+		p.r.rig.Target.Exec(p.t, "USE "+database, step.SQL)
 	case Refused:
 		p.equal("before the refusal")
 		p.before = p.digest()
@@ -170,9 +177,9 @@ func (p *play) statement(step Step) {
 
 // schemas are the case's own and those that it made beside it, by name.
 func (p *play) schemas(s *testmysql.Server) []string {
-	names := []string{p.c.Schema()}
+	var names []string
 	for _, row := range s.QueryT(p.t, "SHOW DATABASES") {
-		if name := row[0]; strings.HasPrefix(name, p.c.Schema()+"_") {
+		if name := row[0]; name == p.c.Schema() || strings.HasPrefix(name, p.c.Schema()+"_") {
 			names = append(names, name)
 		}
 	}
@@ -182,9 +189,11 @@ func (p *play) schemas(s *testmysql.Server) []string {
 func (p *play) equal(when string) {
 	p.t.Helper()
 	source, target := p.schemas(p.r.rig.Source), p.schemas(p.r.rig.Target)
-	if diff := cmp.Diff(source, target); diff != "" {
+	if diff := cmp.Diff(p.databasesOnTarget(source), target); diff != "" {
 		p.t.Errorf("%s: databases (-source +target):\n%s", when, diff)
 	}
+	defer p.underSourceNames()()
+	source = slices.Compact(slices.Sorted(slices.Values(append(source, target...)))) // With tables that only the target has.
 	differences, _, err := testmysql.Compare(context.WithoutCancel(p.t.Context()), p.r.rig.Source.DB(), p.r.rig.Target.DB(), source...)
 	if err != nil || len(differences) > 0 {
 		p.t.Errorf("%s: error %v, differences %v", when, err, differences)
@@ -220,13 +229,13 @@ func (p *play) end() {
 		_ = conn.Close()
 	}
 	servers := []*testmysql.Server{p.r.rig.Source}
-	if p.t.Failed() || p.c.Refuse != "" {
+	if p.t.Failed() || p.c.Refuse != "" || p.c.Config.Given() {
 		p.r.daemon.Kill()
 		p.r.daemon = nil
 		servers = append(servers, p.r.rig.Target)
 	}
 	for _, s := range servers {
-		for _, name := range p.schemas(s) {
+		for _, name := range slices.Backward(p.schemas(s)) { // Those with foreign keys into the case's own first.
 			s.Exec(p.t, "DROP DATABASE IF EXISTS `"+name+"`")
 		}
 	}

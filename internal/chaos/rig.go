@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -85,8 +86,9 @@ type Rig struct {
 	Mode                     string
 	Sessions                 int
 	Seed                     uint64
-	Include                  string // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
-	Extra                    string // More lines of the config.
+	Include                  string            // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
+	Rename                   map[string]string // tables.rename.
+	Extra                    string            // More lines of the config.
 }
 
 // Options of a rig.
@@ -149,11 +151,11 @@ target:
   user: applier
   password: {file: %q}
   tls: {ca: %q}
-tables: {include: ["shop.*", %q]}
+tables: {include: ["shop.*", %q], rename: %s}
 apply: {mode: %s, sessions: %d}
 http: {listen: "%s"}
 %s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(),
-		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, cmp.Or(r.Include, "shop.*"), r.Mode, r.Sessions, listen, r.Extra+extra)
+		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, cmp.Or(r.Include, "shop.*"), flow(r.Rename), r.Mode, r.Sessions, listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
 	_, err = f.WriteString(text)
@@ -167,6 +169,15 @@ func (r *Rig) legacy() string {
 		return ", legacy: true"
 	}
 	return ""
+}
+
+// flow is a map in YAML's flow style.
+func flow(m map[string]string) string {
+	var pairs []string
+	for key, value := range m {
+		pairs = append(pairs, fmt.Sprintf("%q: %q", key, value))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
 }
 
 func (r *Rig) path(name string) string { return filepath.Join(r.Dir, name) }

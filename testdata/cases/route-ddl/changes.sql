@@ -1,0 +1,22 @@
+RENAME TABLE t TO t_old;
+INSERT INTO t_old VALUES (3,3);
+CREATE TABLE t LIKE u;
+INSERT INTO t SELECT * FROM t_old;
+USE ${schema}_other;
+CREATE TABLE x (id INT PRIMARY KEY) COMMENT '${schema}.t';
+INSERT INTO x VALUES (1);
+ALTER TABLE ${schema}.t RENAME TO ${schema}.`t 2`;
+INSERT INTO ${schema}.`t 2` VALUES (5,5);
+RENAME TABLE ${schema}.`t 2` TO ${schema}.t, x TO ${schema}.x, ${schema}.u TO ${schema}_other.u;
+DELETE FROM ${schema}.t WHERE id=1;
+INSERT INTO u VALUES (6,6);
+DROP TABLE ${schema}.t_old, ${schema}_other.u;
+-- restart daemon
+TRUNCATE ${schema}.t;
+USE ${schema};
+INSERT INTO t VALUES (7,7);
+/*!50100 ALTER TABLE t ADD z INT */;
+UPDATE t SET z=1;
+DROP TABLE t;
+CREATE TABLE t (a VARCHAR(9) PRIMARY KEY) PARTITION BY KEY (a) PARTITIONS 2;
+INSERT INTO t VALUES ('a');

@@ -1,0 +1,9 @@
+DELETE FROM p WHERE id=1;
+UPDATE p SET id=5 WHERE id=3;
+USE ${schema}_two;
+ALTER TABLE ${schema}.c ADD q INT, ADD CONSTRAINT self FOREIGN KEY (q) REFERENCES c (id);
+UPDATE ${schema}.c SET q=2;
+CREATE TABLE d (id INT PRIMARY KEY, c INT, FOREIGN KEY (c) REFERENCES c (id));
+INSERT INTO d VALUES (1,1);
+ALTER TABLE ${schema}.c DROP FOREIGN KEY self;
+DELETE FROM ${schema}.p WHERE id=2;

@@ -1,0 +1,2 @@
+-- refused
+CREATE TABLE t_v2 (id INT PRIMARY KEY);

@@ -1,0 +1,3 @@
+CREATE VIEW other AS SELECT 1 AS one;
+-- refused
+CREATE VIEW v AS SELECT id FROM t;

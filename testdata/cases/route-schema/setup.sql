@@ -1,0 +1,3 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20), UNIQUE (v));
+CREATE TABLE keyless (a INT, b DOUBLE);
+INSERT INTO t VALUES (1,'one'),(2,'two');

@@ -1,0 +1,14 @@
+INSERT INTO orders (note) VALUES ('a'),('b');
+INSERT INTO log VALUES (1,'x'),(1,'x');
+INSERT INTO plain VALUES (1);
+BEGIN;
+UPDATE orders SET note='c' WHERE id=1;
+DELETE FROM log LIMIT 1;
+DELETE FROM plain;
+COMMIT;
+ALTER TABLE orders MODIFY note VARCHAR(30) CHARACTER SET latin1, ADD KEY (note);
+INSERT INTO orders (note) VALUES ('é');
+ALTER TABLE log ADD seen INT NOT NULL DEFAULT 3 COMMENT 'orders';
+INSERT INTO log VALUES (2,'y',4);
+CREATE INDEX i ON orders (note, id);
+DROP INDEX i ON orders;
