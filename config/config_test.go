@@ -140,6 +140,7 @@ func TestRefusals(t *testing.T) {
 		"an empty at-rest policy":                {replaced("  tls: {ca: aws-rds}", "  tls: {ca: aws-rds}\n  at_rest: {require: \"\"}"), ":12:22", "not any, cmk"},
 		"no CA":                                  {replaced("  tls: {ca: system}\n", ""), ":3:3", "source.tls.ca"},
 		"a TLS mode that is none":                {replaced("{ca: system}", "{ca: system, mode: off}"), ":6:", "source.tls.mode"},
+		"an old target":                          {replaced("  tls: {ca: aws-rds}", "  tls: {ca: aws-rds, legacy: true}"), ":11:", "target.tls.legacy is for sources only"},
 		"server_id 0":                            {replaced("  user: repl", "  user: repl\n  server_id: 0"), ":5:14", "server_id 0"},
 		"two places to start":                    {minimal + "start: {at: current, gtid: \"\"}\nhttp: {listen: x}\n", ":13:", "http"},
 		"a start at another place":               {minimal + "start: {at: yesterday}\n", ":12:13", "start.at is not current"},

@@ -114,6 +114,9 @@ func (d *document) validateLeg(leg, addr, user string, p mysqlconn.Password, t t
 		return d.bad(leg+"."+key, leg+"."+err.Error(),
 			"there is no mode without verification: give the CA (tls: {ca: FILE}), or pin the server's key")
 	}
+	if t.Legacy && leg != "source" {
+		return d.bad(leg+".tls.legacy", leg+".tls.legacy is for sources only: a target always speaks TLS 1.2 or later", "leave legacy out")
+	}
 	return nil
 }
 

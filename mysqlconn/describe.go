@@ -49,7 +49,7 @@ func faultFor(e *Error) *change.Fault {
 	case e.kind == kindTLS:
 		return &change.Fault{
 			Code: "BS-TLS-REFUSED", Class: change.ClassEnvironment,
-			What: "TLS connection refused", Next: tlsNext(e.text),
+			What: "TLS connection refused", Next: tlsNext(e.Leg, e.text),
 		}
 	case e.kind == kindPlaintext:
 		return &change.Fault{
@@ -76,8 +76,18 @@ func faultFor(e *Error) *change.Fault {
 	return nil
 }
 
+// legacyNext is what can be done about a source that cannot be brought to TLS 1.2.
+const legacyNext = ", or move the stream to a replica of it that does; where neither can be, source.tls.legacy: true takes TLS 1.0 with " +
+	"key exchange by RSA: verified, but weak, and shown as weak wherever the connection is"
+
 // tlsNext is the next step for a refused handshake.
-func tlsNext(text string) string {
+func tlsNext(leg, text string) string {
+	if leg == "source" && strings.HasPrefix(text, tlsconf.ReasonOldVersion) {
+		return "let the server speak TLS 1.2 or later" + legacyNext
+	}
+	if leg == "source" && strings.HasPrefix(text, tlsconf.ReasonNoCommon) {
+		return "let the server take today's cipher suites" + legacyNext
+	}
 	for _, t := range []struct{ reason, next string }{
 		{tlsconf.ReasonNoTLS, "switch TLS on at the server; binseal never connects without it"},
 		{tlsconf.ReasonNotTLS, "check that addr is a MySQL server's port and that nothing in between ends the connection"},

@@ -132,6 +132,7 @@ func TestTLSRefusals(t *testing.T) {
 		}})
 		expectRefusal(t, old.Addr(), conf, "BS-TLS-REFUSED", tlsconf.ReasonOldVersion)
 	})
+	t.Run("tls.legacy takes TLS 1.0 with RSA from a source, verified and marked as weak", func(t *testing.T) { legacy(t, s.Addr) })
 	t.Run("a man in the middle who strips TLS gets nothing", func(t *testing.T) {
 		strip := terminator(t, faultproxy.TerminateOptions{Upstream: s.Addr, StripSSL: true})
 		expectRefusal(t, strip.Addr(), conf, "BS-TLS-REFUSED", tlsconf.ReasonNoTLS)
@@ -154,6 +155,56 @@ func TestTLSRefusals(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// legacy puts a server of TLS 1.0 with key exchange by RSA before upstream, as MySQL 5.6 is one.
+func legacy(t *testing.T, upstream string) {
+	ca, err := testmysql.NewRSACA("legacy-ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := func(o testmysql.IssueOptions) string {
+		return terminator(t, faultproxy.TerminateOptions{Upstream: upstream, Server: &tls.Config{
+			Certificates: []tls.Certificate{issue(t, ca, o).TLS}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10,
+			CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA},
+		}}).Addr()
+	}
+	addr := old(testmysql.IssueOptions{})
+	strict := tlsconf.Config{CA: writeCA(t, ca)}
+	expectRefusal(t, addr, strict, "BS-TLS-REFUSED", tlsconf.ReasonOldVersion)
+	if err := dump(t.Context(), endpoint(t, "source", addr, strict)); !strings.Contains(change.FaultOf(err).Next, "tls.legacy") {
+		t.Errorf("the refusal does not say what can be done: %v", err)
+	}
+	weak := strict
+	weak.Legacy = true
+	e := endpoint(t, "source", addr, weak)
+	var got []tlsconf.Evidence
+	e.OnEvidence = func(ev tlsconf.Evidence) { got = append(got, ev) }
+	if err := session(t.Context(), e); err != nil || len(got) != 1 || !got[0].Weak || got[0].Version != "TLS 1.0" || !strings.Contains(got[0].WeakReason, "RSA") {
+		t.Errorf("error %v, evidence %+v", err, got)
+	}
+	stranger := weak
+	stranger.CA = writeCA(t, newCA(t, "stranger"))
+	for name, c := range map[string]struct {
+		addr, reason string
+		conf         tlsconf.Config
+	}{
+		"an unknown CA":             {addr, tlsconf.ReasonUnknownCA, stranger},
+		"another host":              {old(testmysql.IssueOptions{Hosts: []string{"db.example"}}), tlsconf.ReasonOtherHost, weak},
+		"a certificate of no host":  {old(testmysql.IssueOptions{NoSAN: true}), tlsconf.ReasonNoHost, weak},
+		"an expired certificate":    {old(testmysql.IssueOptions{NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}), tlsconf.ReasonExpired, weak},
+		"another key than a pinned": {addr, tlsconf.ReasonPin, tlsconf.Config{Legacy: true, Mode: tlsconf.Pin, Pin: []string{strings.Repeat("0", 64)}}},
+	} {
+		err := session(t.Context(), endpoint(t, "source", c.addr, c.conf))
+		if f := change.FaultOf(err); f == nil || f.Code != "BS-TLS-REFUSED" || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s: %v, want %q", name, err, c.reason)
+		}
+	}
+	byCA := weak
+	byCA.Mode = tlsconf.VerifyCA
+	if err := session(t.Context(), endpoint(t, "source", old(testmysql.IssueOptions{NoSAN: true}), byCA)); err != nil {
+		t.Errorf("verify-ca without a name: %v", err)
+	}
 }
 
 // A client certificate that the server's TLS library does not accept, and an account that asks for one.

@@ -12,6 +12,7 @@ import (
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/mysqlconn"
 	"github.com/binseal/binseal/schema"
+	"github.com/binseal/binseal/tlsconf"
 )
 
 // Severity says what a finding means for the stream.
@@ -150,7 +151,10 @@ func (c *checker) look(ctx context.Context, leg string, endpoint *mysqlconn.Endp
 	defer cancel()
 	code := map[string]string{"source": "SOURCE_CONNECT", "target": "TARGET_CONNECT"}[leg]
 	// A known sql_mode: under ANSI_QUOTES the server would quote names in SHOW GRANTS in another way.
-	session, err := endpoint.Open(ctx, mysqlconn.SessionOptions{Init: []string{"SET SESSION sql_mode=''"}, Metadata: true})
+	watched := *endpoint
+	var proof tlsconf.Evidence
+	watched.OnEvidence = func(e tlsconf.Evidence) { proof = e }
+	session, err := watched.Open(ctx, mysqlconn.SessionOptions{Init: []string{"SET SESSION sql_mode=''"}, Metadata: true})
 	if err != nil {
 		f := change.FaultOf(mysqlconn.Describe(leg, "connect", err))
 		if f == nil || ctx.Err() != nil {
@@ -168,6 +172,9 @@ func (c *checker) look(ctx context.Context, leg string, endpoint *mysqlconn.Endp
 		return nil, fmt.Errorf("check the %s: %w", leg, mysqlconn.Describe(leg, "read its settings", err))
 	}
 	c.want(true, Finding{Code: code, Seen: fmt.Sprintf("%s %s as %s over %s, %s", leg, s.version, s.user, s.tlsVersion, s.tlsCipher)})
+	if leg == "source" {
+		c.sourceTLS(proof)
+	}
 	if s.mariaDB() {
 		c.want(false, Finding{
 			Code: map[string]string{"source": "SOURCE_FLAVOR", "target": "TARGET_FLAVOR"}[leg], Severity: Must, Seen: s.version,

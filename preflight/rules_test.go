@@ -116,12 +116,18 @@ func TestRules(t *testing.T) {
 			set(s, "binlog_expire_logs_auto_purge", "OFF")
 			set(s, "binlog_expire_logs_seconds", "60")
 		}, nil},
-		"RDS keeps logs by a procedure":    {func(s, _ *server, _ *Options) { set(s, "basedir", "/rdsdbbin/mysql/") }, []string{"warn SOURCE_RETENTION"}},
-		"the stream's own server_id":       {func(s, _ *server, _ *Options) { set(s, "server_id", "4711") }, []string{"must SOURCE_SERVER_ID"}},
-		"server_id 0":                      {func(s, _ *server, _ *Options) { set(s, "server_id", "0") }, []string{"must SOURCE_SERVER_ID"}},
-		"a replica with the stream's id":   {func(s, _ *server, _ *Options) { s.replicas = []uint32{7, 4711} }, []string{"warn SOURCE_SERVER_ID_TAKEN"}},
-		"a filtered log":                   {func(s, _ *server, _ *Options) { s.logFilter = "shop" }, []string{"must SOURCE_LOG_FILTER"}},
-		"no replication privileges":        {func(s, _ *server, _ *Options) { s.grants = mustGrants("GRANT SELECT ON *.* TO `a`@`b`") }, []string{"must SOURCE_PRIVILEGES"}},
+		"RDS keeps logs by a procedure":  {func(s, _ *server, _ *Options) { set(s, "basedir", "/rdsdbbin/mysql/") }, []string{"warn SOURCE_RETENTION"}},
+		"the stream's own server_id":     {func(s, _ *server, _ *Options) { set(s, "server_id", "4711") }, []string{"must SOURCE_SERVER_ID"}},
+		"server_id 0":                    {func(s, _ *server, _ *Options) { set(s, "server_id", "0") }, []string{"must SOURCE_SERVER_ID"}},
+		"a replica with the stream's id": {func(s, _ *server, _ *Options) { s.replicas = []uint32{7, 4711} }, []string{"warn SOURCE_SERVER_ID_TAKEN"}},
+		"a filtered log":                 {func(s, _ *server, _ *Options) { s.logFilter = "shop" }, []string{"must SOURCE_LOG_FILTER"}},
+		"no replication privileges":      {func(s, _ *server, _ *Options) { s.grants = mustGrants("GRANT SELECT ON *.* TO `a`@`b`") }, []string{"must SOURCE_PRIVILEGES"}},
+		"a source before 5.6":            {func(s, _ *server, _ *Options) { s.version = "5.5.62-log" }, []string{"must SOURCE_VERSION"}},
+		"logs of 5.6 kept for ever": {func(s, _ *server, _ *Options) {
+			delete(s.vars, "binlog_expire_logs_seconds")
+			delete(s.vars, "binlog_expire_logs_auto_purge")
+			set(s, "expire_logs_days", "0")
+		}, nil},
 		"an old source":                    {func(s, _ *server, _ *Options) { s.version = "5.7.44-log" }, []string{"warn SOURCE_VERSION"}},
 		"an old target":                    {func(_, s *server, _ *Options) { s.version = "5.7.44" }, []string{"warn TARGET_VERSION"}},
 		"one server on both sides":         {func(_, s *server, _ *Options) { set(s, "server_uuid", "a") }, []string{"must SAME_SERVER"}},

@@ -4,19 +4,50 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/binseal/binseal/tlsconf"
 )
 
 // minRetention is how long the source should keep its logs: a stream that stands for a night and a day's work
 // must still find its place.
 const minRetention = 24 * 3600 // Seconds.
 
-// sourceSettings checks that the source writes a log from which rows can be copied.
-func (c *checker) sourceSettings(s *server) {
+// sourceTLS warns of a connection that only tls.legacy allows.
+func (c *checker) sourceTLS(e tlsconf.Evidence) {
+	c.want(!e.Weak, Finding{
+		Code: "SOURCE_TLS_WEAK", Severity: Warn, Seen: choose(e.Weak, "WEAK: "+e.WeakReason, e.Version+", "+e.Cipher),
+		Why: "the source is verified, but who records the traffic can read it once he has the server's key, and TLS before 1.2 has known weaknesses",
+		Fix: "stream from a replica of this server that speaks TLS 1.2, and leave source.tls.legacy out; else lead this leg through a tunnel of your own",
+	})
+}
+
+// setting is the fix that sets a variable for good: before 8.0 a server does not keep it over a restart by itself.
+func (s *server) setting(name, value string) string {
+	if s.major() < 800 {
+		return fmt.Sprintf("SET GLOBAL %s=%s, and the same in my.cnf", name, value)
+	}
+	return fmt.Sprintf("SET PERSIST %s=%s", name, value)
+}
+
+// sourceVersion tells what the log of an older server lacks.
+func (c *checker) sourceVersion(s *server) {
+	if s.major() < 506 {
+		c.want(false, Finding{
+			Code: "SOURCE_VERSION", Severity: Must, Seen: s.version,
+			Why: "servers before 5.6 are not read", Fix: "stream from MySQL 5.6 or later",
+		})
+		return
+	}
 	c.want(s.major() >= 800, Finding{
 		Code: "SOURCE_VERSION", Severity: Warn, Seen: s.version,
-		Why: "servers before 8.0 do not log the signedness of columns and are not tested with this release",
-		Fix: "stream from a MySQL 8.0 server or later",
+		Why: "servers before 8.0 log neither sign nor character set of a column: they are taken from the target's table, and one that is different there is not noticed",
+		Fix: "make sure that the target's tables have the source's definitions; 5.5, 5.7, 8.0 and 8.4 sources are covered by recorded events, not by a server",
 	})
+}
+
+// sourceSettings checks that the source writes a log from which rows can be copied.
+func (c *checker) sourceSettings(s *server) {
+	c.sourceVersion(s)
 	c.want(s.on("log_bin"), Finding{
 		Code: "SOURCE_LOG_BIN", Severity: Must, Seen: "log_bin=" + s.vars["log_bin"],
 		Why: "without a binary log there is nothing to stream",
@@ -27,28 +58,29 @@ func (c *checker) sourceSettings(s *server) {
 	c.want(!known || strings.EqualFold(format, "ROW"), Finding{
 		Code: "SOURCE_BINLOG_FORMAT", Severity: Must, Seen: "binlog_format=" + format,
 		Why: "statements give other rows on another server; the stream halts at the first one",
-		Fix: "SET PERSIST binlog_format=ROW; sessions that are open keep the old format: close them",
+		Fix: s.setting("binlog_format", "ROW") + "; sessions that are open keep the old format: close them",
 	})
 	image, known := s.vars["binlog_row_image"]
 	c.want(!known || strings.EqualFold(image, "FULL"), Finding{
 		Code: "SOURCE_ROW_IMAGE", Severity: Warn, Seen: "binlog_row_image=" + image,
 		Why: "partial row images cannot be merged: their tables are applied in order, row by row; a row whose key or computed default is not in the image halts the stream",
-		Fix: "SET PERSIST binlog_row_image=FULL; sessions that are open keep the old value: close them",
+		Fix: s.setting("binlog_row_image", "FULL") + "; sessions that are open keep the old value: close them",
 	})
 	c.want(s.vars["binlog_row_value_options"] == "", Finding{
 		Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Must, Seen: "binlog_row_value_options=" + s.vars["binlog_row_value_options"],
 		Why: "JSON columns are then logged as differences, at which the stream halts",
 		Fix: "SET PERSIST binlog_row_value_options=''",
 	})
-	c.want(strings.EqualFold(s.vars["binlog_row_metadata"], "FULL"), Finding{
-		Code: "SOURCE_ROW_METADATA", Severity: Warn, Seen: "binlog_row_metadata=" + s.vars["binlog_row_metadata"],
+	metadata, known := s.vars["binlog_row_metadata"]
+	c.want(strings.EqualFold(metadata, "FULL"), Finding{
+		Code: "SOURCE_ROW_METADATA", Severity: Warn, Seen: choose(known, "binlog_row_metadata="+metadata, "no column names in the log before 8.0.1"),
 		Why: "without column names in the log, a target whose columns stand in another order but have the same types is not noticed",
-		Fix: "SET PERSIST binlog_row_metadata=FULL",
+		Fix: choose(known, "SET PERSIST binlog_row_metadata=FULL", "make sure that the columns of the target's tables stand in the source's order"),
 	})
 	c.want(!strings.EqualFold(s.vars["binlog_checksum"], "NONE"), Finding{
 		Code: "SOURCE_CHECKSUM", Severity: Warn, Seen: "binlog_checksum=" + s.vars["binlog_checksum"],
 		Why: "an event damaged on the source's disk would not be noticed",
-		Fix: "SET PERSIST binlog_checksum=CRC32",
+		Fix: s.setting("binlog_checksum", "CRC32"),
 	})
 	c.sourceGTID(s)
 	c.sourceRetention(s)
@@ -60,11 +92,15 @@ func (c *checker) sourceGTID(s *server) {
 	if c.options.ByGTID {
 		severity = Must
 	}
+	fix := "SET PERSIST enforce_gtid_consistency=ON; then gtid_mode to OFF_PERMISSIVE, ON_PERMISSIVE and ON, one after the other"
+	if s.major() < 507 {
+		fix = "start mysqld with gtid_mode=ON, enforce-gtid-consistency and log-slave-updates: 5.6 cannot be switched while it runs"
+	}
 	c.want(s.on("gtid_mode"), Finding{
 		Code: "SOURCE_GTID_MODE", Severity: severity, Seen: "gtid_mode=" + s.vars["gtid_mode"],
 		Why: "without GTIDs a position means nothing on another server, so the stream cannot follow a failover of the source, " +
 			"and start: {gtid: …} cannot be served",
-		Fix: "SET PERSIST enforce_gtid_consistency=ON; then gtid_mode to OFF_PERMISSIVE, ON_PERMISSIVE and ON, one after the other",
+		Fix: fix,
 	})
 }
 
@@ -81,13 +117,13 @@ func (c *checker) sourceRetention(s *server) {
 	seconds, has := s.number("binlog_expire_logs_seconds")
 	forever := known && strings.EqualFold(auto, "OFF") || has && seconds == 0
 	seen := fmt.Sprintf("binlog_expire_logs_seconds=%d", seconds)
-	if days, old := s.number("expire_logs_days"); old && days > 0 {
-		forever, seconds, seen = false, days*86400, fmt.Sprintf("expire_logs_days=%d", days)
+	if days, old := s.number("expire_logs_days"); old && (days > 0 || !has) { // Before 8.0 it stands alone, and 0 is for ever.
+		forever, seconds, seen = days == 0, days*86400, fmt.Sprintf("expire_logs_days=%d", days)
 	}
 	c.want(forever || seconds >= minRetention, Finding{
 		Code: "SOURCE_RETENTION", Severity: Warn, Seen: seen,
 		Why: "a stream that stands for longer than the logs are kept has to be set up again",
-		Fix: "SET PERSIST binlog_expire_logs_seconds=259200",
+		Fix: choose(has, "SET PERSIST binlog_expire_logs_seconds=259200", s.setting("expire_logs_days", "3")),
 	})
 }
 

@@ -94,6 +94,11 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 			}
 			return float64(e.NotAfter.Unix())
 		})
+		gauge("tls_weak", "1 when the last handshake was one that only tls.legacy allows.", prometheus.Labels{"side": leg}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return boolean(s.evidence[leg].Weak)
+		})
 	}
 }
 

@@ -114,12 +114,16 @@ func New(o Options) (*Stream, error) {
 	return s, nil
 }
 
-// note keeps the last handshake's evidence of a leg.
+// note keeps the last handshake's evidence of a leg, and warns of a weak one once.
 func (s *Stream) note(leg string) func(tlsconf.Evidence) {
 	return func(e tlsconf.Evidence) {
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		before, known := s.evidence[leg]
 		s.evidence[leg] = e
+		s.mu.Unlock()
+		if e.Weak && !(known && before.WeakReason == e.WeakReason) {
+			s.o.Logger.Warn("weak TLS allowed by tls.legacy", "addr", e.Peer, "reason", e.WeakReason)
+		}
 	}
 }
 

@@ -25,6 +25,9 @@ func New(leg string, c Config) (*Client, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("%s.%w", leg, err)
 	}
+	if c.Legacy && leg != "source" {
+		return nil, fmt.Errorf("%s.tls.legacy: only a source may be that old", leg)
+	}
 	client := &Client{leg: leg, cfg: c, pins: map[[sha256.Size]byte]bool{}}
 	for _, p := range c.Pin {
 		pin, err := parsePin(p)
@@ -43,7 +46,7 @@ func New(leg string, c Config) (*Client, error) {
 func (c *Client) Mode() Mode { return c.cfg.mode() }
 
 // For makes the config for one dial to addr ("host" or "host:port"), reading CA and certificate files anew.
-// ServerName is always set and TLS 1.2 is the least version. Each verified handshake is handed to record, which
+// ServerName is always set and TLS 1.2 is the least version (1.0 with Legacy). Each verified handshake is handed to record, which
 // may be nil; record is called within the handshake and must not block.
 //
 // Invariant 5: no byte of a row, a credential or a query leaves over a connection that is not TLS with a verified
@@ -78,6 +81,9 @@ func (c *Client) For(addr string, record func(Evidence)) (*tls.Config, error) {
 			}
 			return nil
 		},
+	}
+	if c.cfg.Legacy {
+		conf.MinVersion, conf.CipherSuites = tls.VersionTLS10, legacySuites()
 	}
 	if err := c.addCertificate(conf); err != nil {
 		return nil, err

@@ -37,12 +37,15 @@ const (
 
 // Config is the tls section of one leg in the config file.
 type Config struct {
-	CA         string   `yaml:"ca"`          // A PEM file, "system" or "aws-rds"; may be empty only in mode pin.
-	Mode       Mode     `yaml:"mode"`        // Empty means verify-identity.
-	Cert       string   `yaml:"cert"`        // PEM file of the client certificate and its chain; empty for none.
-	Key        string   `yaml:"key"`         // PEM file of the client certificate's key.
-	Pin        []string `yaml:"pin"`         // sha256/BASE64 or 64 hex digits: SHA-256 of the peer's public key (SPKI).
-	ServerName string   `yaml:"server_name"` // The name to verify, when it is not the dialled host (tunnels).
+	CA   string   `yaml:"ca"`   // A PEM file, "system" or "aws-rds"; may be empty only in mode pin.
+	Mode Mode     `yaml:"mode"` // Empty means verify-identity.
+	Cert string   `yaml:"cert"` // PEM file of the client certificate and its chain; empty for none.
+	Key  string   `yaml:"key"`  // PEM file of the client certificate's key.
+	Pin  []string `yaml:"pin"`  // sha256/BASE64 or 64 hex digits: SHA-256 of the peer's public key (SPKI).
+	// Legacy takes what servers speak that know no TLS 1.2: TLS 1.0 and 1.1, and key exchange by RSA. The peer is verified
+	// all the same, but who records the traffic can read it once he has the server's key. Only for the source.
+	Legacy     bool   `yaml:"legacy"`
+	ServerName string `yaml:"server_name"` // The name to verify, when it is not the dialled host (tunnels).
 }
 
 // Validate checks the section without touching files. Its errors begin with the key's path below the leg, such as

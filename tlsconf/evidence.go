@@ -26,6 +26,9 @@ type Evidence struct {
 	Verified    Mode      `json:"verified"`  // The mode in which the peer was verified.
 	ServerName  string    `json:"server_name"`
 	ClientCert  bool      `json:"client_cert"` // Whether we have a client certificate to show.
+	// Weak marks what only tls.legacy allows; WeakReason says what is weak about it.
+	Weak       bool   `json:"weak"`
+	WeakReason string `json:"weak_reason,omitempty"`
 }
 
 // postQuantum lists the hybrid groups that Go speaks (crypto/tls, CurveID).
@@ -51,6 +54,8 @@ func (c *Client) evidence(peer, name string, cs tls.ConnectionState) Evidence {
 		ServerName:  name,
 		ClientCert:  c.cfg.Cert != "",
 	}
+	e.WeakReason = weakness(cs)
+	e.Weak = e.WeakReason != ""
 	if cs.CurveID != 0 {
 		e.Curve = cs.CurveID.String()
 	}

@@ -49,7 +49,21 @@ func newCA(t *testing.T, name string) *testCA {
 // issue signs a certificate for localhost and 127.0.0.1; change may alter the template.
 func (ca *testCA) issue(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
 	t.Helper()
-	key := newKey(t)
+	return ca.issueFor(t, newKey(t), change)
+}
+
+// issueRSA signs one with an RSA key, for the key exchange of old servers.
+func (ca *testCA) issueRSA(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca.issueFor(t, key, nil)
+}
+
+func (ca *testCA) issueFor(t *testing.T, key crypto.Signer, change func(*x509.Certificate)) tls.Certificate {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test server"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),

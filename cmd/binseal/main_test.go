@@ -106,9 +106,10 @@ func TestStatusScreen(t *testing.T) {
 	lag := 0.25
 	status := stream.Status{
 		Stream: "shop", State: stream.StateHalted, Version: "v1", Mode: "auto", Committed: "strict", Epoch: 12,
-		Lag:      stream.Lag{LagSeconds: &lag, Stale: true, Behind: &stream.Behind{Bytes: 10, Transactions: 2, Exact: true}},
-		Problem:  &stream.Problem{Code: "BS-DIVERGED", Class: 4, What: "1 row missing", Where: "shop.orders", Next: "look"},
-		Evidence: []any{map[string]any{"leg": "source", "version": "TLS 1.3", "cipher": "AES", "curve": "X25519MLKEM768", "verified": "verify-identity"}},
+		Lag:     stream.Lag{LagSeconds: &lag, Stale: true, Behind: &stream.Behind{Bytes: 10, Transactions: 2, Exact: true}},
+		Problem: &stream.Problem{Code: "BS-DIVERGED", Class: 4, What: "1 row missing", Where: "shop.orders", Next: "look"},
+		Evidence: []any{map[string]any{"leg": "source", "version": "TLS 1.3", "cipher": "AES", "curve": "X25519MLKEM768", "verified": "verify-identity"},
+			map[string]any{"leg": "source", "version": "TLS 1.0", "weak": true, "weak_reason": "no forward secrecy"}},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/status" {

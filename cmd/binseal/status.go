@@ -184,7 +184,11 @@ func evidenceText(e any) string {
 	if curve, _ := m["curve"].(string); curve != "" {
 		text += " " + curve
 	}
-	return fmt.Sprintf("%s, %v, certificate until %v", text, m["verified"], m["not_after"])
+	text = fmt.Sprintf("%s, %v, certificate until %v", text, m["verified"], m["not_after"])
+	if weak, _ := m["weak"].(bool); weak {
+		text += fmt.Sprintf("; WEAK: %v (tls.legacy)", m["weak_reason"])
+	}
+	return text
 }
 
 func orDash(s string) string {

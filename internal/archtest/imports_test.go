@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"snapshot":    {"schema", "rowimage", "checkpoint", "mysqlconn"},
 	"verify":      {"schema", "mysqlconn"},
 	"stream":      {"replicator", "applier", "checkpoint", "schema", "mysqlconn", "tlsconf", "internal/crashpoint"},
-	"preflight":   {"schema", "mysqlconn"},
+	"preflight":   {"schema", "mysqlconn", "tlsconf"},
 	"cutover":     {"mysqlconn", "verify"},
 	"httpapi":     {"stream"},
 	"config":      {"tlsconf", "mysqlconn", "schema", "httpapi", "applier", "replicator", "stream"},

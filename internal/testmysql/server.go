@@ -80,7 +80,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if o.Kind == MySQL56 {
 		// Its data directory has accounts without a password that TCP reaches.
-		if err := s.Run(ctx, "SET sql_log_bin = 0", "DELETE FROM mysql.user WHERE User <> 'root' OR Host <> 'localhost'", "FLUSH PRIVILEGES"); err != nil {
+		if err := s.Run(ctx, "SET sql_log_bin = 0", "DELETE FROM mysql.user WHERE User <> 'root' OR Host <> 'localhost'", "FLUSH PRIVILEGES", "SET sql_log_bin = 1"); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
