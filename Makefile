@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test cases soak bench-memory vet check clean
+.PHONY: build demo test cases fuzz-apply soak bench-memory vet check clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -33,6 +33,9 @@ bench-memory: ## One transaction of 2 GB, and an hour of backlog; prints the dae
 vet:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
+
+fuzz-apply: ## Random schemas and transactions in both modes, and the weights of all collations, for BINSEAL_FUZZ_FOR (default 30m). BINSEAL_FUZZ_SEED=n repeats a run.
+	BINSEAL_FUZZ_FOR=$${BINSEAL_FUZZ_FOR:-30m} $(GO) test -count=1 -timeout 12h -v -run "FuzzApply" ./internal/fuzzapply
 
 check: vet ## Format, vet, and the tests of the internal packages.
 	$(GO) test -count=1 -p $(TEST_P) ./internal/...

@@ -209,13 +209,13 @@ func isNumeric(typ byte) bool {
 	return false
 }
 
-// isCharacter: the columns that the CHARSET fields speak of (log_event.cc, is_character_type); binary strings are
-// among them, with collation 63.
+// isCharacter: the columns that the CHARSET fields speak of (log_event.cc, is_character_type); binary strings and
+// vectors are among them, with collation 63.
 func isCharacter(typ byte, meta uint16) bool {
 	switch typ {
 	case typeString:
 		return !isEnumOrSet(typ, meta)
-	case typeVarString, typeVarchar, typeBlob:
+	case typeVarString, typeVarchar, typeBlob, typeVector:
 		return true
 	}
 	return false

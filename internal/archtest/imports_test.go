@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/crashpoint": {},       // Fault points for tests: does nothing in a production build's normal run.
 	"internal/demo":       anything,
 	"internal/faultproxy": {},
+	"internal/fuzzapply":  {}, // Makes random cases; its test runs them.
 	"internal/testmysql":  {},
 }
 

@@ -1,0 +1,54 @@
+package fuzzapply
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Folder writes a case as testdata/cases has them. failed are the indexes of the changes, and of the statements of
+// the setup, that the source refused: a case names them, the generator does not know them.
+func (c Case) Folder(dir, why string, failedSetup, failedChanges map[int]bool) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	files := map[string]string{"expect": "equal\n# " + strings.ReplaceAll(why, "\n", "\n# ") + "\n", "setup.sql": c.setupText(failedSetup), "changes.sql": c.changesText(failedChanges)}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Case) setupText(failed map[int]bool) string {
+	var b strings.Builder
+	for i, sql := range c.Setup {
+		write(&b, sql, failed[i])
+	}
+	return b.String()
+}
+
+func (c Case) changesText(failed map[int]bool) string {
+	var b strings.Builder
+	session := 1
+	for i, s := range c.Changes {
+		if s.Session != session {
+			session = s.Session
+			fmt.Fprintf(&b, "-- session: %d\n", session)
+		}
+		write(&b, s.SQL, failed[i])
+		if c.Kill && i == len(c.Changes)/2 {
+			b.WriteString("-- restart daemon\n")
+		}
+	}
+	return b.String()
+}
+
+func write(b *strings.Builder, sql string, fails bool) {
+	if fails {
+		b.WriteString("-- expect-error\n")
+	}
+	b.WriteString(sql + ";\n")
+}

@@ -1,0 +1,221 @@
+package fuzzapply
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/binseal/binseal/internal/chaos"
+	"github.com/binseal/binseal/internal/testmysql"
+	"github.com/binseal/binseal/stream"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	chaos.RemoveBuilds()
+	os.Exit(code)
+}
+
+// patience is how long a batch may take to come through on a busy machine; usually a second.
+const patience = 90 * time.Second
+
+// newRig starts servers as the data cases have them: the target's settings differ wherever they could spoil data.
+func newRig(t *testing.T) *chaos.Rig {
+	source, target := testmysql.SourceOptions(), testmysql.TargetOptions()
+	source.Extra = []string{"--max-allowed-packet=64M", "--max-binlog-size=64M", "--innodb-lock-wait-timeout=1"}
+	target.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
+		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
+	rig := chaos.NewRig(t, chaos.Options{Source: testmysql.StartT(t, source), Target: testmysql.StartT(t, target)})
+	rig.Include = "c_*.*"
+	rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")
+	return rig
+}
+
+// player runs cases between the servers of a rig, in one mode. In strict mode the daemon follows live, in split mode it
+// is frozen while the changes are made, so that they meet it as a backlog and merge.
+type player struct {
+	rig     *chaos.Rig
+	t       *testing.T // The test in which the daemons live.
+	build   chaos.Build
+	streams int
+	made    int // Databases made so far.
+	daemon  *chaos.Daemon
+	tally   tally
+}
+
+// tally counts what was run: a fuzzer whose statements all fail sees nothing.
+type tally struct{ cases, statements, refused, tables, tablesRefused, rows int }
+
+// played is a case that was run.
+type played struct {
+	Case
+	schema                     string
+	failedSetup, failedChanges map[int]bool // Statements that the source refused.
+}
+
+// run plays cases one after the other on the source, lets all come through, and compares. The verdict is "" when both
+// sides are equal, else it says what is wrong, with the database's name as far as that is known.
+func (p *player) run(cases []Case) (verdict string, all []*played) {
+	p.follow()
+	kill := false
+	for _, c := range cases {
+		p.made++
+		d := &played{Case: c, schema: fmt.Sprintf("c_fuzz_%d", p.made), failedSetup: map[int]bool{}, failedChanges: map[int]bool{}}
+		all = append(all, d)
+		kill = kill || c.Kill
+		p.rig.Source.Exec(p.t, "CREATE DATABASE "+d.schema+" CHARACTER SET utf8mb4")
+		p.setup(d)
+	}
+	frozen := p.rig.Mode == "split"
+	if frozen {
+		if problem := p.await(); problem != "" {
+			return problem, all
+		}
+		p.daemon.Signal(syscall.SIGSTOP)
+	}
+	for i, d := range all {
+		p.changes(d)
+		if kill && i == len(all)/2 {
+			p.daemon.Kill()
+			p.daemon = p.rig.Start(p.t, p.build)
+			if frozen {
+				p.daemon.Signal(syscall.SIGSTOP)
+			}
+		}
+	}
+	p.daemon.Signal(syscall.SIGCONT)
+	if problem := p.await(); problem != "" {
+		return problem, all
+	}
+	return p.compare(all), all
+}
+
+// follow makes sure of a daemon that streams. After a halt the next stream begins at the source's end.
+func (p *player) follow() {
+	if p.daemon != nil {
+		return
+	}
+	p.streams++
+	p.rig.Name = fmt.Sprintf("%s-%d", p.rig.Mode, p.streams)
+	p.daemon = p.rig.Start(p.t, p.build)
+	p.daemon.Await(p.t, patience, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+}
+
+// await lets the daemon catch up; it says why it does not, and ends the daemon.
+func (p *player) await() string {
+	covers := p.rig.End(p.t)
+	problem := "not caught up within " + patience.String()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		st, err := p.daemon.Status(context.WithoutCancel(p.t.Context()))
+		if err == nil && st.State == stream.StateHalted {
+			problem = fmt.Sprintf("halted: %s at %s: %s", st.Problem.Code, st.Problem.Where, st.Problem.What)
+			break
+		}
+		if err == nil && covers(st.Lag.Applied) {
+			return ""
+		}
+	}
+	p.daemon.Kill()
+	p.daemon = nil
+	return problem
+}
+
+func (p *player) compare(all []*played) string {
+	var schemas []string
+	for _, d := range all {
+		schemas = append(schemas, d.schema)
+	}
+	differences, rows, err := testmysql.Compare(context.WithoutCancel(p.t.Context()), p.rig.Source.DB(), p.rig.Target.DB(), schemas...)
+	p.tally.rows += int(rows)
+	if err != nil {
+		return "compare: " + err.Error()
+	}
+	return strings.Join(differences, "; ")
+}
+
+// drop removes the cases' databases: through the stream while there is one, on both sides too where something was wrong.
+func (p *player) drop(all []*played, failed bool) {
+	if failed && p.daemon != nil {
+		p.daemon.Kill()
+		p.daemon = nil
+	}
+	for _, d := range all {
+		p.rig.Source.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema)
+		if failed {
+			p.rig.Target.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema)
+		}
+	}
+}
+
+// setup and changes run a case's statements. What the source refuses is part of the game: it is noted, not a failure.
+func (p *player) setup(d *played) {
+	conn := p.session(d.schema)
+	defer discard(conn)
+	for i, sql := range d.Setup {
+		err := p.exec(conn, sql)
+		d.failedSetup[i] = err != nil
+		if strings.HasPrefix(sql, "CREATE TABLE") {
+			p.tally.tables++
+			if err != nil {
+				p.tally.tablesRefused++
+				p.note(sql, err)
+			}
+		}
+	}
+}
+
+func (p *player) changes(d *played) {
+	p.tally.cases++
+	sessions := map[int]*sql.Conn{}
+	defer func() {
+		for _, conn := range sessions {
+			discard(conn)
+		}
+	}()
+	for i, s := range d.Changes {
+		if sessions[s.Session] == nil {
+			sessions[s.Session] = p.session(d.schema)
+		}
+		p.tally.statements++
+		if err := p.exec(sessions[s.Session], s.SQL); err != nil {
+			p.tally.refused++
+			d.failedChanges[i] = true
+			p.note(s.SQL, err)
+		}
+	}
+}
+
+// note prints what the source refuses, for whoever works on the generator.
+func (p *player) note(sql string, err error) {
+	if os.Getenv("BINSEAL_FUZZ_VERBOSE") != "" {
+		p.t.Logf("%v: %.300s", err, sql)
+	}
+}
+
+func (p *player) session(schema string) *sql.Conn {
+	conn, err := p.rig.Source.DB().Conn(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.exec(conn, "USE "+schema); err != nil {
+		p.t.Fatal(err)
+	}
+	return conn
+}
+
+func (p *player) exec(conn *sql.Conn, sql string) error {
+	_, err := conn.ExecContext(p.t.Context(), sql)
+	return err
+}
+
+// discard closes a session for good: its settings must not reach the next user.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
+}

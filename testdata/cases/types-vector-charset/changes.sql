@@ -1,0 +1,3 @@
+UPDATE t SET l='ö', u='本', b=0xFE00 WHERE id=1;
+DELETE FROM t WHERE id=2;
+INSERT INTO t VALUES (3,STRING_TO_VECTOR('[0,0]'),'ß',0x20,'語');
