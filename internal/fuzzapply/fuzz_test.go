@@ -19,7 +19,7 @@ import (
 const (
 	shortRun   = 14 * time.Second // Of `make test`, both modes together; BINSEAL_FUZZ_FOR says another.
 	batch      = 20               // Cases that come through together: the cost of waiting and comparing is shared.
-	shrinkTime = 4 * time.Minute
+	shrinkTime = 90 * time.Second
 )
 
 // TestFuzzApply runs random cases in both modes until the time is over. BINSEAL_FUZZ_SEED starts at another seed. A
