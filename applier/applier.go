@@ -264,16 +264,32 @@ func (a *Applier) apply(ctx context.Context, it item) error {
 // advance gives the next item its number and moves the checkpoint behind it.
 func (a *Applier) advance(end change.Position, gtids change.GTIDSet, commitTime time.Time) {
 	a.epoch++
-	if end != a.cp.Pos { // The rows of a created table are part of what is about to be committed.
+	a.gtids.Union(gtids)
+	if a.filled(end) { // The rows of a created table are part of what is about to be committed.
 		a.cp.Created = ""
 	}
-	a.gtids.Union(gtids)
 	a.cp.Pos = end
 	a.cp.GTIDs = a.gtids.String()
 	if !commitTime.IsZero() {
 		a.cp.CommitTime = commitTime
 	}
 	a.cp.CaughtUpAt, a.cp.ClockOffset = a.cfg.Seen()
+}
+
+// filled reports whether what is about to be committed, up to end, goes past the transaction that the checkpoint names
+// as created. By GTID another source of the same history may have other transactions before it.
+func (a *Applier) filled(end change.Position) bool {
+	if created, err := change.ParseGTIDSet(a.cp.Created); a.cp.ByGTID && err == nil {
+		return a.gtids.Contains(created)
+	}
+	return end != a.cp.Pos
+}
+
+// prove puts the evidence of the last transaction into the checkpoint; one that shows none leaves the one before.
+func (a *Applier) prove(e change.Evidence) {
+	if !e.IsZero() {
+		a.cp.Evidence = e
+	}
 }
 
 // applyBeat commits the record alone.

@@ -52,6 +52,7 @@ func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
 		return fmt.Errorf("plan %s–%s: %w", e.first, e.end, err)
 	}
 	a.advance(e.end, e.gtids, e.commitTime)
+	a.prove(e.evidence)
 	leader, followers := a.leaders[a.epoch%2], a.follow[:len(p.followers)]
 	crashpoint.Reach(crashpoint.EpochBegin)
 	begun := time.Now()

@@ -84,6 +84,7 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 	var gtids change.GTIDSet
 	gtids.Add(t.GTID)
 	a.advance(t.End, gtids, t.CommitTime)
+	a.prove(t.Evidence)
 	return a.recordDDL(ctx, t, did, held)
 }
 
@@ -296,6 +297,9 @@ func (a *Applier) intent(ctx context.Context, t *change.Txn, d *schema.DDL) (*ch
 	gtids := a.gtids.Clone()
 	gtids.Add(t.GTID)
 	intent.After.Pos, intent.After.GTIDs, intent.After.CommitTime = t.End, gtids.String(), t.CommitTime
+	if !t.Evidence.IsZero() {
+		intent.After.Evidence = t.Evidence
+	}
 	return intent, nil
 }
 
@@ -396,7 +400,12 @@ func (a *Applier) settle(ctx context.Context, intent *checkpoint.Intent) error {
 	if err != nil {
 		return fmt.Errorf("DDL intent: %w", err)
 	}
-	a.advance(intent.After.Pos, after, intent.After.CommitTime)
+	end := intent.After.Pos
+	if intent.After.Source.ServerUUID != a.cp.Source.ServerUUID {
+		end = change.Position{} // Another server of the same history goes on: see replicator, Admit.
+	}
+	a.advance(end, after, intent.After.CommitTime)
+	a.prove(intent.After.Evidence)
 	a.cp.Created = intent.After.Created
 	return a.record(ctx, nil, intent.Held...)
 }

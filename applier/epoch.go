@@ -35,6 +35,7 @@ type epoch struct {
 	first, end   change.Position
 	gtids        change.GTIDSet // Of the epoch's transactions.
 	commitTime   time.Time
+	evidence     change.Evidence // Of the last of them that shows any.
 	transactions int
 	changes      int // Row changes received.
 	rows         int // Net rows and ordered rows.
@@ -184,6 +185,9 @@ func (e *epoch) note(t *change.Txn) {
 	e.end = t.End
 	if !t.CommitTime.IsZero() {
 		e.commitTime = t.CommitTime
+	}
+	if !t.Evidence.IsZero() {
+		e.evidence = t.Evidence
 	}
 	e.gtids.Add(t.GTID)
 	e.transactions++

@@ -108,6 +108,7 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 			continue
 		}
 		a.advance(p.last.End, p.changes.gtids, p.last.CommitTime)
+		a.prove(p.last.Evidence)
 		return a.endLarge(ctx, w, leader, whole, rows)
 	}
 	return a.rollback(ctx, leader) // The reader stopped inside the transaction.

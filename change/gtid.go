@@ -3,6 +3,7 @@ package change
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -30,6 +31,31 @@ func (g GTID) String() string {
 	default:
 		return fmt.Sprintf("%s:%s:%d", g.UUID, g.Tag, g.GNO)
 	}
+}
+
+// MarshalText gives String, for records.
+func (g GTID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText reads what MarshalText gives.
+func (g *GTID) UnmarshalText(text []byte) error {
+	*g = GTID{}
+	if len(text) == 0 {
+		return nil
+	}
+	parts := strings.Split(string(text), ":")
+	if len(parts) != 2 && len(parts) != 3 {
+		return errors.New("a GTID is uuid:number or uuid:tag:number")
+	}
+	id, err := uuid.Parse(parts[0])
+	if err != nil {
+		return errors.New("a GTID begins with a uuid")
+	}
+	gno, err := strconv.ParseInt(parts[len(parts)-1], 10, 64)
+	if err != nil || gno < 1 {
+		return errors.New("a GTID ends with a number from 1")
+	}
+	*g = GTID{UUID: id, Tag: strings.Join(parts[1:len(parts)-1], ""), GNO: gno}
+	return nil
 }
 
 // GTIDSet is a set of GTIDs. The zero value is the empty set. Methods that change it are not safe for
@@ -111,6 +137,36 @@ func (s *GTIDSet) Union(o GTIDSet) {
 			s.set[id][tag] = merged.Normalize()
 		}
 	}
+}
+
+// Without returns the set less one GTID, as an independent copy.
+func (s GTIDSet) Without(g GTID) GTIDSet {
+	out := s.Clone()
+	if !s.Has(g) {
+		return out
+	}
+	tag := mysql.NewTag(g.Tag)
+	var kept mysql.IntervalSlice
+	for _, in := range out.set[g.UUID][tag] {
+		if g.GNO < in.Start || g.GNO >= in.Stop {
+			kept = append(kept, in)
+			continue
+		}
+		for _, part := range []mysql.Interval{{Start: in.Start, Stop: g.GNO}, {Start: g.GNO + 1, Stop: in.Stop}} {
+			if part.Start < part.Stop {
+				kept = append(kept, part)
+			}
+		}
+	}
+	switch {
+	case len(kept) > 0:
+		out.set[g.UUID][tag] = kept
+	case len(out.set[g.UUID]) > 1:
+		delete(out.set[g.UUID], tag)
+	default:
+		delete(out.set, g.UUID)
+	}
+	return out
 }
 
 // Contains reports whether every member of o is in s.

@@ -60,7 +60,7 @@ type Source struct {
 
 // Checkpoint is everything needed to go on: all transactions up to it are on the target, none behind it is.
 type Checkpoint struct {
-	Pos    Position `json:"pos"`     // End of the last applied transaction in the source's log.
+	Pos    Position `json:"pos"`     // End of the last applied transaction in the source's log; zero when its place is not known.
 	GTIDs  string   `json:"gtids"`   // Executed set, in the server's text form; "" when the source has no GTIDs.
 	ByGTID bool     `json:"by_gtid"` // Whether to resume by GTID auto-position; else by Pos.
 	Source Source   `json:"source"`
@@ -72,6 +72,8 @@ type Checkpoint struct {
 	CaughtUpAt time.Time `json:"caught_up_at"`
 	// ClockOffset is the source's clock minus the daemon's, as last measured.
 	ClockOffset time.Duration `json:"clock_offset_ns"`
+	// Evidence of the last applied transaction that shows any: see replicator, Admit.
+	Evidence Evidence `json:"evidence,omitzero"`
 	// Created names the transaction behind Pos whose CREATE TABLE has run and whose rows have not been committed:
 	// see applier, createHead. "" nearly always.
 	Created string `json:"created,omitempty"`

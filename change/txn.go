@@ -122,7 +122,8 @@ type Txn struct {
 	End         Position  // Behind the transaction's last event: where to resume once it is applied.
 	CommitTime  time.Time // Commit time on the source's clock.
 	Basis       LagBasis
-	Rows        []Row // Row changes in the source's order. Empty for a transaction that concerns no included table.
+	Evidence    Evidence // In the last part; zero where the log shows none.
+	Rows        []Row    // Row changes in the source's order. Empty for a transaction that concerns no included table.
 	// DDL is set for a statement that defines objects; then Rows is empty. It is a transaction of its own, or the
 	// first part of a CREATE TABLE … SELECT, whose rows come in the parts behind it.
 	DDL      *Statement

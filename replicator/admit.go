@@ -16,20 +16,24 @@ func sameSource(saved, found change.Source) error {
 	if saved.ServerUUID == "" || (saved.ServerUUID == found.ServerUUID && (saved.ServerID == 0 || saved.ServerID == found.ServerID)) {
 		return nil
 	}
-	return halt("BS-SOURCE-CHANGED",
-		fmt.Sprintf("the checkpoint is of server %s (server_id %d), but the source is %s (server_id %d)",
-			saved.ServerUUID, saved.ServerID, found.ServerUUID, found.ServerID),
+	return halt("BS-SOURCE-CHANGED", changed(saved, found),
 		"connect to the former source; if this server has taken its place, find the position on it and start there")
 }
 
+// changed names the server that was expected and the one that answers.
+func changed(saved, found change.Source) string {
+	return fmt.Sprintf("the checkpoint is of server %s (server_id %d), but the source is %s (server_id %d)",
+		saved.ServerUUID, saved.ServerID, found.ServerUUID, found.ServerID)
+}
+
 // admit decides, before the dump is asked for, whether the source can go on at a checkpoint. The dump would refuse
-// too, but with one error number for everything.
+// too, but with one error number for everything. By GTID the server may be another one than before: see Reader.Admit.
 func admit(info SourceInfo, files []LogFile, from change.Checkpoint) error {
-	if err := sameSource(from.Source, info.Source); err != nil {
-		return err
-	}
 	if from.ByGTID {
 		return admitGTIDs(info, from)
+	}
+	if err := sameSource(from.Source, info.Source); err != nil {
+		return err
 	}
 	return admitPosition(files, from.Pos)
 }
@@ -77,7 +81,7 @@ func badStart(what, next string) error {
 
 func sourceBehind(what string) error {
 	return halt("BS-SOURCE-BEHIND", what+": it lost transactions, or it is another server",
-		"do not start anew on this position: find out what the source lost, compare source and target, then copy the data anew or start at a position that both share")
+		"if a replica was promoted before it had executed everything, let it catch up or connect the former source; else find out what the source lost, compare source and target, then copy the data anew or start at a position that both share")
 }
 
 func purged(what string) error {
@@ -87,6 +91,12 @@ func purged(what string) error {
 
 // errDump is ER_SOURCE_FATAL_ERROR_READING_BINLOG, with which a dump ends whatever the reason is.
 const errDump = 1236
+
+// withoutGTID is the fault of a transaction without a GTID in a stream that goes on by GTID.
+func withoutGTID() error {
+	return halt("BS-GTID-MODE", "the source's log holds transactions without GTIDs, or its gtid_mode changed",
+		"start at a file and position, or set gtid_mode=ON and start behind the last transaction without a GTID")
+}
 
 // dumpFault names the reason of an error 1236, which only its text has. The text is looked at and never passed on
 // (invariant 9). ok is false for other errors.
@@ -113,8 +123,7 @@ func dumpFault(err error) (f error, ok bool) {
 	case has("more gtids than", "position > file size", "impossible position"):
 		return sourceBehind("the checkpoint is behind the end of the source's log"), true
 	case has("auto_position", "gtid_mode"):
-		return halt("BS-GTID-MODE", "the source's log holds transactions without GTIDs, or its gtid_mode changed",
-			"start at a file and position, or set gtid_mode=ON and start behind the last transaction without a GTID"), true
+		return withoutGTID(), true
 	case has("max_allowed_packet"):
 		return tooLarge(), true
 	case has("bogus data", "checksum", "corrupt", "truncated"):

@@ -44,6 +44,8 @@ type assembler struct {
 	phase     phase
 	gtid      change.GTID
 	committed time.Time // immediate_commit_timestamp of the open transaction; zero when not carried.
+	original  time.Time // original_commit_timestamp of it; zero when not carried.
+	digest    rowDigest // Of its rows, where it has a GTID and no original time.
 	start     change.Position
 	last      change.Position // End of the last event of the open transaction.
 	partStart uint64          // LogBytes of the parts already yielded.
@@ -146,24 +148,33 @@ func (a *assembler) announce(ev event) error {
 	if a.phase != between {
 		return malformed(errors.New("a transaction begins inside another"))
 	}
-	var g gtidEvent
-	var err error
-	if ev.typ == typeTaggedGTID {
-		g, err = parseTaggedGTID(ev.body)
-	} else {
-		g, err = parseGTID(ev)
-	}
+	g, err := parseGTIDEvent(ev)
 	if err != nil {
 		return malformed(err)
 	}
+	if g.gtid.IsZero() {
+		if err := a.nameless(); err != nil {
+			return err
+		}
+	}
 	a.reset(ev)
-	a.phase, a.gtid, a.committed = announced, g.gtid, g.committed
+	a.phase, a.gtid, a.committed, a.original = announced, g.gtid, g.committed, g.original
 	return a.admit(g.gtid)
+}
+
+// nameless refuses a transaction without a GTID where the checkpoint is a set of GTIDs: it would not get into the
+// record, and would be applied again by the next run.
+func (a *assembler) nameless() error {
+	if a.byPosition {
+		return nil
+	}
+	return withoutGTID()
 }
 
 // reset forgets the last transaction; ev is the first event of the next.
 func (a *assembler) reset(ev event) {
-	a.gtid, a.committed, a.start, a.last = change.GTID{}, time.Time{}, ev.start, ev.start
+	a.gtid, a.committed, a.original, a.start, a.last = change.GTID{}, time.Time{}, time.Time{}, ev.start, ev.start
+	a.digest = rowDigest{}
 	a.part, a.partStart, a.rows, a.bytes, a.marks = 0, 0, nil, 0, nil
 	a.tables.endStatement()
 }
@@ -253,7 +264,10 @@ func (a *assembler) begin(ev event) error {
 	switch a.phase {
 	case open:
 		return malformed(errors.New("BEGIN inside a transaction"))
-	case between: // Before MySQL 5.7 no event announces a transaction.
+	case between: // Before MySQL 5.7 no event announces a transaction without a GTID.
+		if err := a.nameless(); err != nil {
+			return err
+		}
 		a.reset(ev)
 	}
 	a.phase = open
@@ -280,6 +294,7 @@ func (a *assembler) rollbackTo(name string) error {
 			return halt("BS-EVENT-UNSUPPORTED", "a transaction too large to be held goes back to a savepoint whose changes were passed on already",
 				"bring the tables of this transaction to the source's state by hand, then start behind it (docs/operations.md)")
 		}
+		a.digest.off = true
 		clear(a.rows[m.rows:])
 		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]
 		return nil
@@ -290,6 +305,9 @@ func (a *assembler) rollbackTo(name string) error {
 // ddl yields a statement that stands alone.
 func (a *assembler) ddl(ev event, q queryEvent) error {
 	if a.phase == between {
+		if err := a.nameless(); err != nil {
+			return err
+		}
 		a.reset(ev)
 	}
 	if q.errorCode != 0 {
@@ -309,6 +327,11 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 func (a *assembler) addRows(ev event) error {
 	if a.phase != open {
 		return malformed(errors.New("a row event outside a transaction"))
+	}
+	if !a.gtid.IsZero() && a.original.IsZero() {
+		if err := a.digest.add(ev); err != nil {
+			return err
+		}
 	}
 	rows, stmtEnd, err := a.tables.rows(ev, a.rows)
 	if err != nil {
@@ -344,6 +367,7 @@ func (a *assembler) take(ev event, last bool) *change.Txn {
 	}
 	if last {
 		txn.End = ev.end
+		txn.Evidence = change.Evidence{GTID: a.gtid, Original: a.original, Digest: a.digest.sum()}
 	}
 	length := ev.end.Pos - a.start.Pos // A transaction never spans two files.
 	txn.LogBytes, a.partStart = length-a.partStart, length

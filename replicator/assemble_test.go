@@ -77,10 +77,11 @@ func short(lines []string) []string {
 func TestAssembly(t *testing.T) {
 	const one, two, three = "0001000000", "0002000000", "0003000000"
 	tests := map[string]struct {
-		build func(t *testing.T, b *builder)
-		want  []string
-		code  string // Of the fault that ends it; "" for none.
-		part  int    // Bytes of a part; 0 for the default.
+		build      func(t *testing.T, b *builder)
+		want       []string
+		code       string // Of the fault that ends it; "" for none.
+		part       int    // Bytes of a part; 0 for the default.
+		byPosition bool   // The stream goes on by file and position.
 	}{
 		"a transaction of two statements on two tables": {
 			build: func(_ *testing.T, b *builder) {
@@ -94,6 +95,7 @@ func TestAssembly(t *testing.T) {
 			},
 			want: []string{"1 a " + one + " a " + two + " b " + three}},
 		"an anonymous transaction that ends in COMMIT": {
+			byPosition: true,
 			build: func(_ *testing.T, b *builder) {
 				b.anonymous()
 				b.query("BEGIN")
@@ -103,8 +105,25 @@ func TestAssembly(t *testing.T) {
 			},
 			want: []string{" a " + one}},
 		"a transaction without any announcement, as before MySQL 5.7": {
+			byPosition: true,
+			build:      func(_ *testing.T, b *builder) { b.query("BEGIN"); b.tableMap(7, "a"); b.insert(7, 1); b.xid() },
+			want:       []string{" a " + one}},
+		"an anonymous transaction among GTIDs": {
+			build: func(_ *testing.T, b *builder) {
+				b.gtid(1)
+				b.query("BEGIN")
+				b.xid()
+				b.anonymous()
+				b.query("BEGIN")
+				b.xid()
+			},
+			want: []string{"1"}, code: "BS-GTID-MODE"},
+		"rows without any announcement among GTIDs": {
 			build: func(_ *testing.T, b *builder) { b.query("BEGIN"); b.tableMap(7, "a"); b.insert(7, 1); b.xid() },
-			want:  []string{" a " + one}},
+			code:  "BS-GTID-MODE"},
+		"DDL without any announcement among GTIDs": {
+			build: func(_ *testing.T, b *builder) { b.query("DROP TABLE shop.a") },
+			code:  "BS-GTID-MODE"},
 		"an empty transaction still brings its GTID": {
 			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.query("COMMIT") },
 			want:  []string{"1"}},
@@ -390,6 +409,7 @@ func TestAssembly(t *testing.T) {
 			b := newBuilder(true)
 			tc.build(t, b)
 			got, err := read(t, b.packets, true, func(_ *framer, a *assembler) {
+				a.byPosition = tc.byPosition
 				if tc.part > 0 {
 					a.maxPart = tc.part
 				}

@@ -97,6 +97,15 @@ type event struct {
 type gtidEvent struct {
 	gtid      change.GTID
 	committed time.Time // immediate_commit_timestamp; zero before MySQL 8.0.1.
+	original  time.Time // original_commit_timestamp; zero before MySQL 8.0.1, also of its source.
+}
+
+// parseGTIDEvent decodes any of the three.
+func parseGTIDEvent(ev event) (gtidEvent, error) {
+	if ev.typ == typeTaggedGTID {
+		return parseTaggedGTID(ev.body)
+	}
+	return parseGTID(ev)
 }
 
 // parseGTID decodes GTID_LOG and ANONYMOUS_GTID_LOG.
@@ -121,7 +130,12 @@ func parseGTID(ev event) (gtidEvent, error) {
 	if len(c.rest) >= 1+8+8+7 && c.uint8() == logicalTimestamps {
 		c.skip(16)
 		const secondFollows = uint64(1) << 55
-		g.committed = microTime(c.uint(7) &^ secondFollows)
+		immediate := c.uint(7)
+		g.committed = microTime(immediate &^ secondFollows)
+		g.original = g.committed
+		if immediate&secondFollows != 0 { // A replica has logged it again.
+			g.original = microTime(c.uint(7))
+		}
 	}
 	return g, c.err
 }
@@ -162,6 +176,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	}
 	needed := c.varlen()
 	var g gtidEvent
+	original, hasOriginal := uint64(0), false
 	for !c.done() {
 		switch id := c.varlen(); id {
 		case taggedUUID:
@@ -176,7 +191,9 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 			c.signedVarlen()
 		case taggedImmediateTimestamp:
 			g.committed = microTime(c.varlen())
-		case taggedFlags, taggedOriginalTimestamp, taggedTransactionLength, taggedImmediateVersion, taggedOriginalVersion, taggedTicket:
+		case taggedOriginalTimestamp:
+			original, hasOriginal = c.varlen(), true
+		case taggedFlags, taggedTransactionLength, taggedImmediateVersion, taggedOriginalVersion, taggedTicket:
 			c.varlen()
 		default:
 			if c.err == nil && id <= needed {
@@ -184,6 +201,9 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 			}
 			c.rest = nil // The format says: a newer field, which an older reader may ignore with all behind it.
 		}
+	}
+	if g.original = g.committed; hasOriginal { // Left out where it is the same.
+		g.original = microTime(original)
 	}
 	if c.err == nil && (g.gtid.GNO <= 0 || len(g.gtid.Tag) > 32) {
 		return gtidEvent{}, fmt.Errorf("transaction number %d or its tag is out of range", g.gtid.GNO)

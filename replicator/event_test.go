@@ -78,7 +78,8 @@ func taggedBody(needed byte, extra ...byte) []byte {
 }
 
 func TestTaggedGTIDEvents(t *testing.T) {
-	want := gtidEvent{gtid: change.GTID{UUID: testUUID, Tag: "blue", GNO: 5}, committed: time.UnixMicro(commitMicros).UTC()}
+	want := gtidEvent{gtid: change.GTID{UUID: testUUID, Tag: "blue", GNO: 5},
+		committed: time.UnixMicro(commitMicros).UTC(), original: time.UnixMicro(commitMicros).UTC()}
 	tests := map[string]struct {
 		body []byte
 		ok   bool

@@ -58,12 +58,13 @@ func at(err error, pos change.Position, gtid change.GTID) error {
 	if f == nil || f.Where != "" {
 		return err
 	}
-	if pos.IsZero() {
-		return err
-	}
-	f.Where = pos.String()
-	if !gtid.IsZero() {
-		f.Where += " (GTID " + gtid.String() + ")"
+	switch {
+	case !pos.IsZero() && gtid.IsZero():
+		f.Where = pos.String()
+	case !pos.IsZero():
+		f.Where = pos.String() + " (GTID " + gtid.String() + ")"
+	case !gtid.IsZero():
+		f.Where = "GTID " + gtid.String()
 	}
 	return err
 }

@@ -102,6 +102,9 @@ func collect(t *testing.T, s *testmysql.Server, r *Reader, from change.Checkpoin
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var got []*change.Txn
+	if from, err = r.Admit(ctx, from); err != nil {
+		return nil, err
+	}
 	err = r.Run(ctx, from, func(txn *change.Txn) error {
 		got = append(got, txn)
 		if txn.Last && txn.End.Compare(end.Pos) >= 0 {

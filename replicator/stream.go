@@ -16,8 +16,8 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// Run reads the source's log behind from and yields its transactions until ctx ends or something fails. It does not
-// reconnect: the caller starts it again from its record, so that no transaction is yielded against a position that
+// Run reads the source's log behind from, a checkpoint that Admit has given, and yields its transactions until ctx
+// ends or something fails. It does not reconnect: the caller starts it again from its record, so that no transaction is yielded against a position that
 // the target does not have.
 //
 // A yield that blocks holds the source back; nothing is read ahead beyond the sockets' buffers. The transactions'
@@ -42,6 +42,9 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 	info, err := r.check(ctx, from)
 	if err != nil {
 		return err
+	}
+	if sameSource(from.Source, info.Source) != nil {
+		return lost(errors.New("the source's name leads to another server than a moment ago"))
 	}
 	r.mu.Lock()
 	r.pos, r.gtids = from.Pos, gtids.Clone()
@@ -91,7 +94,7 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 			return info, err
 		}
 	}
-	return info, at(admit(info, files, from), from.Pos, change.GTID{})
+	return info, at(admit(info, files, from), from.Pos, from.Evidence.GTID)
 }
 
 // dial opens the dump connection and makes sure that it leads to the same server as the check.

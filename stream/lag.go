@@ -61,6 +61,9 @@ func (l *lagClock) restart(cp change.Checkpoint) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.applied.Source.ServerUUID != cp.Source.ServerUUID { // What was seen of another server says nothing about this one.
+		l.sampled, l.end, l.endGTIDs, l.sizes, l.offsets, l.rates = false, change.Position{}, change.GTIDSet{}, nil, nil, rates{}
+	}
 	l.queue, l.applied, l.gtids = nil, cp, gtids
 	l.recorded = cp.ClockOffset
 	if cp.CaughtUpAt.After(l.caughtUp) {
@@ -132,6 +135,7 @@ func (l *lagClock) covered() bool {
 
 // sample is one look at the source's end.
 type sample struct {
+	server    string // server_uuid of who was asked.
 	end       change.Position
 	gtids     change.GTIDSet
 	source    time.Time // Source's clock just before.
@@ -142,6 +146,9 @@ type sample struct {
 func (l *lagClock) look(s sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s.server != l.applied.Source.ServerUUID {
+		return // The source has been switched meanwhile.
+	}
 	l.rates.tick(s.local, l.end, s.end, !l.covered())
 	l.sampled, l.askedAt, l.sourceAt = true, s.local, s.source
 	l.end, l.endGTIDs = s.end, s.gtids

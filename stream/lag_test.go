@@ -40,7 +40,7 @@ func (b *bench) pass(d time.Duration) { b.truth = b.truth.Add(d) }
 
 // ask looks at the source's end, which takes no time here.
 func (b *bench) ask() {
-	b.look(sample{end: b.end, gtids: b.gtids, source: b.sourceTime(), local: b.now()})
+	b.look(sample{server: b.applied.Source.ServerUUID, end: b.end, gtids: b.gtids, source: b.sourceTime(), local: b.now()})
 }
 
 // write is a transaction of the source up to byte n, committed now.
@@ -268,7 +268,7 @@ func TestOneBadMeasurementOfTheClocksDoesNotCount(t *testing.T) {
 		if i%4 == 3 {
 			local = local.Add(time.Duration(i) * time.Second)
 		}
-		b.look(sample{end: b.end, source: b.sourceTime(), local: local})
+		b.look(sample{server: b.applied.Source.ServerUUID, end: b.end, source: b.sourceTime(), local: local})
 		if _, offset := b.seen(); i > 8 && offset != 0 {
 			t.Fatalf("look %d: offset %s", i, offset)
 		}

@@ -9,7 +9,7 @@ import (
 // metrics of a stream. There are no labels by table: names can be personal data, and there may be thousands.
 type metrics struct {
 	transactions, changes, rows, ddl, statements, reconnects prometheus.Counter
-	held, redefined                                          prometheus.Counter
+	held, redefined, switches                                prometheus.Counter
 	epochs, rules                                            *prometheus.CounterVec
 	epochRows, execute, commit                               prometheus.Histogram
 }
@@ -32,6 +32,7 @@ func newMetrics(reg prometheus.Registerer, s *Stream) *metrics {
 		ddl:          counter("applied_ddl_total", "DDL statements passed."),
 		statements:   counter("target_statements_total", "Statements sent to the target."),
 		reconnects:   counter("reconnects_total", "Runs that ended and were started again from the record."),
+		switches:     counter("source_switches_total", "Times that another server of the same history took the source's place."),
 		held:         counter("ddl_held_total", "Statements on triggers and events that are held until cutover."),
 		redefined:    counter("ddl_definers_replaced_total", "Views and routines whose definer on the target is the applier's account."),
 		rules: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "binseal", Name: "ddl_rules_total",

@@ -44,18 +44,32 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	if err != nil {
 		return err
 	}
-	var first change.Checkpoint
 	if st.Fresh {
-		if first, err = s.firstCheckpoint(setup); err != nil {
+		if st.Checkpoint, err = s.firstCheckpoint(setup); err != nil {
 			return err
 		}
-		st.Checkpoint = first
+	}
+	if err := s.resume(st.Checkpoint); err != nil { // While the source cannot be asked, lag grows from here.
+		return err
 	}
 	if st.HalfDone != nil {
 		if err := s.endExecuted(setup, st); err != nil {
 			return err
 		}
 	}
+	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter,
+		Heartbeat: s.o.Heartbeat, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
+	admitted, err := reader.Admit(ctx, st.Checkpoint)
+	if err != nil {
+		return err
+	}
+	setup, cancel = context.WithTimeout(ctx, setupLimit) // The source may have searched its log for long.
+	defer cancel()
+	if was := st.Checkpoint.Source; was != admitted.Source {
+		s.switched(was, admitted.Source)
+		careful = applier.Careful{} // Its position is in the other server's log.
+	}
+	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
 	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Routes: s.o.Routes, Rules: s.o.Rules, Mode: s.o.Mode, Sessions: s.o.Sessions, AllowUnencrypted: s.o.AllowUnencrypted,
 		Careful: careful, Seen: s.lag.seen, Beat: s.beat, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
@@ -64,19 +78,46 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	}
 	defer app.Close()
 	if st.Fresh {
-		if err := app.Record(setup, first); err != nil {
+		if err := app.Record(setup, admitted); err != nil {
 			return err
 		}
 	}
 	from := app.Checkpoint()
-	if err := s.lag.restart(from); err != nil {
+	if err := s.resume(from); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.owner = claim.Owner[:8]
+	s.mu.Unlock()
+	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
+	return s.join(ctx, app, reader, from)
+}
+
+// resume makes a checkpoint the one from which lag is told.
+func (s *Stream) resume(cp change.Checkpoint) error {
+	if err := s.lag.restart(cp); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	s.mu.Lock()
-	s.owner, s.cp = claim.Owner[:8], from
+	defer s.mu.Unlock()
+	s.cp = cp
+	return nil
+}
+
+// switched notes that another server of the same history has taken the source's place. The record names it from the
+// next commit on.
+func (s *Stream) switched(from, to change.Source) {
+	s.mu.Lock()
+	known := s.source == to.ServerUUID // Nothing was committed since.
+	if s.source = to.ServerUUID; !known {
+		s.totals.SourceSwitches++
+	}
 	s.mu.Unlock()
-	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
-	return s.join(ctx, app, from)
+	if known {
+		return
+	}
+	s.metrics.switches.Inc()
+	s.o.Logger.Warn("source switched", "from_uuid", from.ServerUUID, "server_uuid", to.ServerUUID, "version", to.Version)
 }
 
 // endExecuted halts when the source has never executed the end of a half-done epoch, as a replica of the source does
@@ -138,9 +179,7 @@ func (s *Stream) firstCheckpoint(ctx context.Context) (change.Checkpoint, error)
 
 // join runs reader and applier until the first of them ends. When the reader ends, or ctx does, the applier may
 // finish what it has.
-func (s *Stream) join(ctx context.Context, app *applier.Applier, from change.Checkpoint) error {
-	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter,
-		Heartbeat: s.o.Heartbeat, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
+func (s *Stream) join(ctx context.Context, app *applier.Applier, reader *replicator.Reader, from change.Checkpoint) error {
 	s.mu.Lock()
 	s.reader = reader
 	s.mu.Unlock()

@@ -31,7 +31,7 @@ func (s *Stream) sample(ctx context.Context) {
 		if session == nil && s.hasClaimed() {
 			session = s.openSampler(ctx)
 		}
-		if session != nil && !s.look(ctx, session, &sizesAt) {
+		if session != nil && (session.ServerUUID != s.sourceUUID() || !s.look(ctx, session, &sizesAt)) {
 			_ = session.Close()
 			session = nil
 		}
@@ -49,6 +49,13 @@ func (s *Stream) hasClaimed() bool {
 	return !s.cp.Pos.IsZero() || s.cp.GTIDs != ""
 }
 
+// sourceUUID is the server whose log is read.
+func (s *Stream) sourceUUID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cp.Source.ServerUUID
+}
+
 func (s *Stream) openSampler(ctx context.Context) *mysqlconn.Session {
 	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
@@ -56,10 +63,7 @@ func (s *Stream) openSampler(ctx context.Context) *mysqlconn.Session {
 	if err != nil {
 		return nil
 	}
-	s.mu.Lock()
-	uuid := s.cp.Source.ServerUUID
-	s.mu.Unlock()
-	if session.ServerUUID != uuid { // The name leads to another server now: its end says nothing about ours.
+	if session.ServerUUID != s.sourceUUID() { // The name leads to another server now: its end says nothing about ours.
 		_ = session.Close()
 		return nil
 	}
@@ -74,7 +78,7 @@ func (s *Stream) look(ctx context.Context, session *mysqlconn.Session, sizesAt *
 		return false
 	}
 	local := s.o.Now().Add(-time.Since(end.LocalClock)) // The same moment on the stream's clock.
-	s.lag.look(sample{end: end.Pos, gtids: end.GTIDs, source: end.Clock, local: local, roundTrip: end.RoundTrip})
+	s.lag.look(sample{server: session.ServerUUID, end: end.Pos, gtids: end.GTIDs, source: end.Clock, local: local, roundTrip: end.RoundTrip})
 	if !s.lag.needSizes() || time.Since(*sizesAt) < sizesEvery {
 		return true
 	}

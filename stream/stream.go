@@ -89,7 +89,8 @@ type Stream struct {
 	ordered   []TableNote
 	reader    *replicator.Reader
 	cp        change.Checkpoint
-	streamed  bool // Whether a run has come as far as streaming.
+	source    string // server_uuid of the source that was switched to last; "" before the first switch.
+	streamed  bool   // Whether a run has come as far as streaming.
 }
 
 // New makes a stream that Run starts.

@@ -119,4 +119,6 @@ type Totals struct {
 	DDL          uint64 `json:"ddl"`
 	Reconnects   uint64 `json:"reconnects"`
 	Runs         uint64 `json:"runs"` // Starts from the record, the first included.
+	// SourceSwitches is how often another server of the same history took the source's place.
+	SourceSwitches uint64 `json:"source_switches"`
 }
