@@ -128,7 +128,7 @@ func (a *Applier) createHead(ctx context.Context, t *change.Txn, v *schema.Verdi
 		return nil
 	case !v.DDL.OpensTransaction && !v.DDL.Blind:
 		return at(&change.Fault{Code: "BS-DDL-UNSUPPORTED", Class: change.ClassPerson, What: "a " + v.Kind + " stands inside a transaction",
-			Next: "make its change on the target by hand, then start behind this transaction"}, t)
+			Next: "make its change on the target by hand, then skip the transaction (binseal position skip)"}, t)
 	case a.cp.Created == created(t):
 		return nil
 	}

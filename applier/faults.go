@@ -7,8 +7,13 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// span names an epoch's place in the source's log.
-func (e *epoch) span() string { return fmt.Sprintf("%s–%s", e.first, e.end) }
+// span names an epoch's place in the source's log: of one transaction its begin and GTID, by which a person can skip it.
+func (e *epoch) span() string {
+	if e.transactions == 1 && e.gtids.Count() <= 1 {
+		return named(e.first, e.gtids.String())
+	}
+	return fmt.Sprintf("%s–%s", e.first, e.end)
+}
 
 // at puts the transaction's position into a fault that knows only its table.
 func at(err error, t *change.Txn) error {
@@ -42,11 +47,14 @@ func routedFrom(source, target schema.Name, err error) error {
 	return &g
 }
 
-func position(p change.Position, g change.GTID) string {
-	if g.IsZero() {
+func position(p change.Position, g change.GTID) string { return named(p, g.String()) }
+
+// named is a transaction's place in the form in which all halts give it.
+func named(p change.Position, gtid string) string {
+	if gtid == "" {
 		return p.String()
 	}
-	return p.String() + " (" + g.String() + ")"
+	return p.String() + " (GTID " + gtid + ")"
 }
 
 // diverged: the target is not what the source's history makes it (DESIGN.md §3).
@@ -71,5 +79,5 @@ func refused(e *epoch, number uint16, err error) error {
 func haltInRecovery(where, what string) error {
 	return &change.Fault{Code: "BS-HALF-DONE", Class: change.ClassPerson, Where: where,
 		What: "an epoch is half done on the target and cannot be finished: " + what,
-		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again"}
+		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again and set its position (binseal position set --loaded)"}
 }

@@ -54,5 +54,5 @@ func (a *Applier) witnessMoved(ctx context.Context, witness string) (bool, error
 func inDoubt(pos change.Position, what string) error {
 	return &change.Fault{Code: "BS-DDL-DOUBT", Class: change.ClassPerson, Where: pos.String(),
 		What: "it cannot be told whether a statement ran before the crash: " + what,
-		Next: "compare the objects with the source, then set the position by hand (docs/operations.md)"}
+		Next: "compare the objects with the source, then answer: binseal position settle --ran, or --not-ran"}
 }

@@ -20,6 +20,19 @@ func (p Position) IsZero() bool { return p.File == "" }
 // String renders file:pos.
 func (p Position) String() string { return p.File + ":" + strconv.FormatUint(p.Pos, 10) }
 
+// ParsePosition reads the form file:pos that String gives.
+func ParsePosition(s string) (Position, error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 1 || FileNumber(s[:i]) == 0 {
+		return Position{}, fmt.Errorf("position %q: not FILE:POS with a file of a binary log", s)
+	}
+	pos, err := strconv.ParseUint(s[i+1:], 10, 64)
+	if err != nil {
+		return Position{}, fmt.Errorf("position %q: no offset behind the file", s)
+	}
+	return Position{File: s[:i], Pos: pos}, nil
+}
+
 // Compare orders positions of one source: -1, 0 or 1. Files are compared by the number behind the last dot, not
 // as text, since binlog.1000000 follows binlog.999999.
 func (p Position) Compare(o Position) int {

@@ -95,3 +95,21 @@ func TestTexts(t *testing.T) {
 		})
 	}
 }
+
+func TestParsePosition(t *testing.T) {
+	for text, want := range map[string]Position{
+		"binlog.000003:4711":           {File: "binlog.000003", Pos: 4711},
+		"c:/logs/mysql-bin.1000000:4":  {File: "c:/logs/mysql-bin.1000000", Pos: 4},
+		"binlog.000001:18446744073709": {File: "binlog.000001", Pos: 18446744073709},
+	} {
+		got, err := ParsePosition(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", ":4", "binlog.000003", "binlog.000003:", "binlog.000003:-1", "shop:4", "binlog.000003:x"} {
+		if got, err := ParsePosition(text); err == nil {
+			t.Errorf("%q is taken as %v", text, got)
+		}
+	}
+}

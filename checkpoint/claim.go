@@ -2,11 +2,9 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,9 +90,7 @@ func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) 
 	if err != nil {
 		return nil, State{}, err
 	}
-	token := make([]byte, 16)
-	_, _ = rand.Read(token) // Never fails: crypto/rand.
-	c := &Claim{Owner: hex.EncodeToString(token), opts: o, epochs: map[int]uint64{}, server: srv}
+	c := &Claim{Owner: token(), opts: o, epochs: map[int]uint64{}, server: srv}
 	deadline := time.Now().Add(claimLimit)
 	for {
 		if err := c.look(ctx, s, owners); err != nil {
@@ -161,25 +157,31 @@ func (c *Claim) look(ctx context.Context, s *mysqlconn.Session, owners *Owners) 
 	return nil
 }
 
-// endOldSessions KILLs every registered session of the stream on this life of this server. A half-open connection
-// holds its locks until wait_timeout, and a DDL outlives its client.
-func (c *Claim) endOldSessions(ctx context.Context, s *mysqlconn.Session) error {
+// registered are the connection ids of the stream's sessions, other than ours, on this life of this server.
+func (c *Claim) registered(ctx context.Context, s *mysqlconn.Session) ([]uint64, error) {
 	rows, err := s.QueryContext(ctx, "SELECT conn_id FROM `binseal`.`session` WHERE stream=? AND server_uuid=? AND booted_at BETWEEN ? AND ? AND conn_id<>? AND owner<>?",
 		c.opts.Stream, c.server.uuid, c.server.bootedAt-2, c.server.bootedAt+2, s.ConnID, c.Owner)
 	if err != nil {
-		return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+		return nil, mysqlconn.Describe(s.Leg, "read the registered sessions", err)
 	}
 	var ids []uint64
 	for rows.Next() {
 		var id uint64
 		if err := rows.Scan(&id); err != nil {
 			_ = rows.Close()
-			return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+			return nil, mysqlconn.Describe(s.Leg, "read the registered sessions", err)
 		}
 		ids = append(ids, id)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return mysqlconn.Describe(s.Leg, "read the registered sessions", err)
+	return ids, mysqlconn.Describe(s.Leg, "read the registered sessions", errors.Join(rows.Err(), rows.Close()))
+}
+
+// endOldSessions KILLs every registered session of the stream. A half-open connection holds its locks until
+// wait_timeout, and a DDL outlives its client.
+func (c *Claim) endOldSessions(ctx context.Context, s *mysqlconn.Session) error {
+	ids, err := c.registered(ctx, s)
+	if err != nil {
+		return err
 	}
 	for _, id := range ids {
 		if err := s.Kill(ctx, id); err != nil {
@@ -257,27 +259,7 @@ func (c *Claim) rewrite(ctx context.Context, s *mysqlconn.Session, owners *Owner
 }
 
 func (c *Claim) readLocked(ctx context.Context, s *mysqlconn.Session) ([]row, error) {
-	rs, err := s.QueryContext(ctx, "SELECT session, owner, epoch, protocol, config_hash, record FROM `binseal`.`progress` WHERE stream=? ORDER BY session FOR UPDATE", c.opts.Stream)
-	if err != nil {
-		return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
-	}
-	defer func() { _ = rs.Close() }()
-	var rows []row
-	for rs.Next() {
-		var r row
-		var record []byte
-		if err := rs.Scan(&r.session, &r.owner, &r.epoch, &r.protocol, &r.hash, &record); err != nil {
-			return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
-		}
-		if err := json.Unmarshal(record, &r.record); err != nil {
-			return nil, inconsistent(fmt.Sprintf("the record of session %d cannot be read", r.session))
-		}
-		rows = append(rows, r)
-	}
-	if err := rs.Err(); err != nil {
-		return nil, mysqlconn.Describe(s.Leg, "read the progress rows", err)
-	}
-	return rows, nil
+	return c.read(ctx, s, "FOR UPDATE")
 }
 
 // ownSQL writes the owner, version and hash into the rows that exist and adds those that do not. It also forgets the

@@ -117,6 +117,9 @@ func TestClaim(t *testing.T) {
 		"a record that cannot be read halts":                                corruptRecord,
 		"fewer and then more sessions":                                      changeSessions,
 		"an old owner's registrations are forgotten, the new one's are not": forgetRegistrations,
+		"a checkpoint that a person moves counts":                           moveStopped,
+		"nobody moves the checkpoint of a running daemon":                   moveRunning,
+		"a target that was loaded again gets a new record":                  moveLoaded,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, r, fmt.Sprintf("s%08x", crc32.ChecksumIEEE([]byte(name)))) })
 	}

@@ -139,7 +139,7 @@ func stateOf(rows []row, hash string) (State, error) {
 		if epochs[p] < st.Epoch && recorded {
 			return State{}, &change.Fault{Code: "BS-TARGET-LOST-COMMITS", Class: change.ClassPerson,
 				What: fmt.Sprintf("the target has lost commits: session %d is at epoch %d, but took part in epoch %d", p, epochs[p], st.Epoch),
-				Next: "the target was restored or failed over with data loss; load it again from the source"}
+				Next: "the target was restored or failed over with data loss; load it again from the source and set its position (binseal position set --loaded)"}
 		}
 	}
 	return st, nil
@@ -148,5 +148,5 @@ func stateOf(rows []row, hash string) (State, error) {
 func inconsistent(what string) error {
 	return &change.Fault{Code: "BS-PROGRESS-CORRUPT", Class: change.ClassPerson,
 		What: "the progress table does not make sense: " + what,
-		Next: "somebody has edited or restored binseal.progress; load the target again, or restore the rows"}
+		Next: "somebody has edited or restored binseal.progress; restore the rows, or load the target again and set its position (binseal position set --loaded)"}
 }

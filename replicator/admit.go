@@ -10,6 +10,15 @@ import (
 	"github.com/binseal/binseal/change"
 )
 
+// SameSource holds a server's identity against a checkpoint's: a *change.Fault BS-SOURCE-CHANGED when they differ.
+func SameSource(saved, found change.Source) error { return sameSource(saved, found) }
+
+// Admit decides whether a source can go on at a checkpoint, as the stream does before it asks for the log; files as of
+// LogSizes. Errors are change.Faults: BS-SOURCE-CHANGED, BS-BINLOG-PURGED, BS-SOURCE-BEHIND, BS-GTID-MODE.
+func Admit(info SourceInfo, files []LogFile, at change.Checkpoint) error {
+	return admit(info, files, at)
+}
+
 // sameSource holds a server's identity against a checkpoint's. Invariant 10: a saved position is used only on the
 // source that it came from.
 func sameSource(saved, found change.Source) error {
@@ -17,7 +26,7 @@ func sameSource(saved, found change.Source) error {
 		return nil
 	}
 	return halt("BS-SOURCE-CHANGED", changed(saved, found),
-		"connect to the former source; if this server has taken its place, find the position on it and start there")
+		"connect to the former source; if this server has taken its place, find the position on it and set it (binseal position set --loaded)")
 }
 
 // changed names the server that was expected and the one that answers.
@@ -41,7 +50,7 @@ func admit(info SourceInfo, files []LogFile, from change.Checkpoint) error {
 func admitGTIDs(info SourceInfo, from change.Checkpoint) error {
 	if !info.ByGTID() {
 		return halt("BS-GTID-MODE", "the checkpoint goes on by GTID, but the source's gtid_mode is now "+info.GTIDMode,
-			"set gtid_mode=ON on the source again, or start at a file and position")
+			"set gtid_mode=ON on the source again, or go on by file and position (binseal position set --at)")
 	}
 	have, err := change.ParseGTIDSet(from.GTIDs)
 	if err != nil {
@@ -81,12 +90,12 @@ func badStart(what, next string) error {
 
 func sourceBehind(what string) error {
 	return halt("BS-SOURCE-BEHIND", what+": it lost transactions, or it is another server",
-		"if a replica was promoted before it had executed everything, let it catch up or connect the former source; else find out what the source lost, compare source and target, then copy the data anew or start at a position that both share")
+		"if a replica was promoted before it had executed everything, let it catch up or connect the former source; else find out what the source lost, compare source and target, then copy the data anew and set its position (binseal position set --loaded)")
 }
 
 func purged(what string) error {
 	return halt("BS-BINLOG-PURGED", what,
-		"the data must be copied anew; before that, raise binlog_expire_logs_seconds on the source above the longest stop that you plan for")
+		"copy the data anew and set its position (binseal position set --loaded); before that, raise binlog_expire_logs_seconds on the source above the longest stop that you plan for")
 }
 
 // errDump is ER_SOURCE_FATAL_ERROR_READING_BINLOG, with which a dump ends whatever the reason is.
@@ -95,7 +104,7 @@ const errDump = 1236
 // withoutGTID is the fault of a transaction without a GTID in a stream that goes on by GTID.
 func withoutGTID() error {
 	return halt("BS-GTID-MODE", "the source's log holds transactions without GTIDs, or its gtid_mode changed",
-		"start at a file and position, or set gtid_mode=ON and start behind the last transaction without a GTID")
+		"set gtid_mode=ON on the source again; then repeat on the target by hand what came without GTIDs, and go on behind it (binseal position set --gtid)")
 }
 
 // dumpFault names the reason of an error 1236, which only its text has. The text is looked at and never passed on

@@ -236,7 +236,7 @@ func (a *assembler) insideTransaction(ev event, q queryEvent) error {
 	}
 	if !opensTransaction(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
 		return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction, and it is not a CREATE TABLE … SELECT",
-			"create and fill its tables on the target by hand, then start behind this transaction")
+			"create and fill its tables on the target by hand, then skip the transaction (binseal position skip)")
 	}
 	st, err := a.statement(ev, q)
 	if err != nil {
@@ -292,7 +292,7 @@ func (a *assembler) rollbackTo(name string) error {
 		}
 		if m.part != a.part {
 			return halt("BS-EVENT-UNSUPPORTED", "a transaction too large to be held goes back to a savepoint whose changes were passed on already",
-				"bring the tables of this transaction to the source's state by hand, then start behind it (docs/operations.md)")
+				"bring the tables of this transaction to the source's state by hand, then skip the transaction (binseal position skip)")
 		}
 		a.digest.off = true
 		clear(a.rows[m.rows:])
@@ -312,7 +312,7 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 	}
 	if q.errorCode != 0 {
 		return halt("BS-DDL-UNSUPPORTED", fmt.Sprintf("a statement failed in part on the source, with error %d", q.errorCode),
-			"bring the target's tables to the source's state by hand, then start behind this statement")
+			"bring the target's tables to the source's state by hand, then skip the transaction (binseal position skip)")
 	}
 	st, err := a.statement(ev, q)
 	if err != nil {
@@ -423,11 +423,11 @@ func refuse(ev event) error {
 		return nil // binlog_event.h, LOG_EVENT_IGNORABLE_F: the source says that a replica may skip it unread.
 	}
 	return halt("BS-EVENT-UNKNOWN", fmt.Sprintf("an event of type %d is not known", ev.typ),
-		"check whether a newer binseal knows it; if the event is harmless, start behind it")
+		"check whether a newer binseal knows it; if the event is harmless, skip the transaction (binseal position skip)")
 }
 
 // statementFormat is the fault of a change that the log holds as a statement.
 func statementFormat() error {
 	return halt("BS-DML-STATEMENT", "the source logged a change of rows as a statement",
-		"set binlog_format=ROW on the source, also in sessions; repeat the change on the target by hand and start behind it, or copy the tables anew")
+		"set binlog_format=ROW on the source, also in sessions; repeat the change on the target by hand and skip the transaction (binseal position skip), or copy the tables anew")
 }

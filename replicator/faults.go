@@ -12,6 +12,7 @@ import (
 const (
 	codeChecksum = "BS-CHECKSUM"
 	codeTooLarge = "BS-TOO-LARGE"
+	codePosition = "BS-POSITION-INVALID"
 )
 
 // halt is a fault that needs a person. Invariant 6: what is not understood stops the stream at its position.
@@ -25,7 +26,7 @@ func malformed(err error) *change.Fault {
 	switch {
 	case errors.Is(err, errChecksum):
 		return halt(codeChecksum, "an event's checksum does not fit: the log is damaged on the source's disk or on the way",
-			"check the source's disk and its log with mysqlbinlog --verify-binlog-checksum; a damaged log needs a new copy")
+			"check the source's disk and its log with mysqlbinlog --verify-binlog-checksum; a damaged log needs a new copy of the data, then binseal position set --loaded")
 	case errors.Is(err, errEventTooLarge):
 		return tooLarge()
 	default:
@@ -39,7 +40,7 @@ func malformed(err error) *change.Fault {
 // tooLarge refuses an event above the bound on one row (invariant 7: what cannot fit is refused by name).
 func tooLarge() *change.Fault {
 	return halt(codeTooLarge, "an event is larger than the bound on one row or compressed transaction",
-		"make the change on the target by hand, then start behind its transaction (docs/operations.md); or exclude the table")
+		"make the change on the target by hand, then skip the transaction (binseal position skip); or exclude the table")
 }
 
 // lost is the fault of a stream that misses events or contradicts itself. Reading again from the record may help, so

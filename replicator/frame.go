@@ -83,7 +83,7 @@ func (f *framer) doubt(err error) error {
 	if f.proved || f.byGTID {
 		return lost(err)
 	}
-	fault := halt("BS-POSITION-INVALID", "the position to start from is not where an event begins, or the log is damaged there",
+	fault := halt(codePosition, "the position to start from is not where an event begins, or the log is damaged there",
 		"take the position from a checkpoint, from SHOW BINLOG EVENTS or from mysqlbinlog")
 	fault.Err = err
 	return fault

@@ -103,7 +103,7 @@ func unproved(from change.Checkpoint, found change.Source) error {
 		why = "the checkpoint holds no evidence of a transaction by which it could prove that it has the same history"
 	}
 	return halt("BS-SOURCE-CHANGED", changed(from.Source, found)+", and "+why,
-		"connect the former source and let the stream catch up, then switch again; without it, compare source and target, and start a new stream at a GTID set that both share")
+		"connect the former source and let the stream catch up, then switch again; without it, compare source and target, and go on at a GTID set that both share (binseal position set --loaded)")
 }
 
 // otherHistory: the GTID is there and stands for another transaction.
@@ -113,7 +113,7 @@ func otherHistory(from change.Checkpoint, found change.Source) error {
 		what = changed(from.Source, found) + ", whose history is another one: the last applied transaction is a different one there"
 	}
 	return halt("BS-SOURCE-CHANGED", what,
-		"connect a server of the history that was applied; if there is none any more, copy the data anew")
+		"connect a server of the history that was applied; if there is none any more, copy the data anew and set its position (binseal position set --loaded)")
 }
 
 // lookLimit bounds the look at one transaction: the source searches its files for it, and where the digest of its rows

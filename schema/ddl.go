@@ -170,7 +170,7 @@ func checkClientCharset(st *change.Statement) error {
 	switch st.Session.CharsetClient {
 	case 1, 84, 13, 88, 95, 96, 28, 87, 248, 249, 250:
 		return unsupported("a statement with characters outside of ASCII, sent in a multi-byte client character set",
-			"send DDL as utf8mb4 on the source; make this change on the target by hand and skip the transaction")
+			"send DDL as utf8mb4 on the source; make this change on the target by hand and skip the transaction (binseal position skip)")
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func unsupported(what, next string) *change.Fault {
 func unparsable(kind string) *change.Fault {
 	return &change.Fault{Code: "BS-DDL-UNPARSABLE", Class: change.ClassPerson,
 		What: kind + " is not understood",
-		Next: "look at the statement with mysqlbinlog at this position; run what it should do on the target by hand, then skip the transaction"}
+		Next: "look at the statement with mysqlbinlog at this position; run what it should do on the target by hand, then skip the transaction (binseal position skip)"}
 }
 
 // Filtered says whether the statement is to be run under a filter: run is false when it concerns excluded names
@@ -219,7 +219,7 @@ func (d *DDL) Filtered(f *Filter) (run bool, err error) {
 	if in > 0 && out > 0 {
 		return false, &change.Fault{Code: "BS-DDL-MIXED-FILTER", Class: change.ClassPerson,
 			What: fmt.Sprintf("a %s names replicated and excluded tables together", d.Kind),
-			Next: "widen or narrow tables.include and tables.exclude so that all of its tables are on one side, or make the change on the target by hand and skip the transaction"}
+			Next: "widen or narrow tables.include and tables.exclude so that all of its tables are on one side, or make the change on the target by hand and skip the transaction (binseal position skip)"}
 	}
 	return in > 0, nil
 }

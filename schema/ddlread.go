@@ -74,7 +74,7 @@ func (r *reader) fail(f *change.Fault) *DDL {
 
 // refuse is a kind of statement that is understood and not replicated.
 func (r *reader) refuse(what string) *DDL {
-	return r.fail(unsupported(what, "make the same change on the target by hand if it is wanted there, then skip the transaction"))
+	return r.fail(unsupported(what, "make the same change on the target by hand if it is wanted there, then skip the transaction (binseal position skip)"))
 }
 
 // statement reads the whole statement.
@@ -108,11 +108,11 @@ func (r *reader) refuseOther() *DDL {
 	case first.is("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "SELECT", "WITH", "VALUES", "TABLE", "CALL", "DO"):
 		return r.fail(&change.Fault{Code: "BS-DML-STATEMENT", Class: change.ClassPerson,
 			What: name + " came in statement format, whose effect on the target is not certain to be the same",
-			Next: "set binlog_format=ROW on the source for all sessions; then copy the table anew, or make the change on the target by hand and skip the transaction"})
+			Next: "set binlog_format=ROW on the source for all sessions; then copy the table anew, or make the change on the target by hand and skip the transaction (binseal position skip)"})
 	case first.is("XA"):
 		return r.fail(&change.Fault{Code: "BS-XA-UNSUPPORTED", Class: change.ClassPerson,
 			What: "an XA transaction is not replicated",
-			Next: "use local transactions on the source; make this branch's changes on the target by hand and skip the transaction"})
+			Next: "use local transactions on the source; make this branch's changes on the target by hand and skip the transaction (binseal position skip)"})
 	case first.is(otherVerbs...):
 		return r.refuse(name)
 	}

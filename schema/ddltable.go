@@ -3,7 +3,7 @@ package schema
 import "strings"
 
 // notByHand is the next step after a statement whose data comes from elsewhere.
-const notByHand = "bring the table on the target to the source's state by hand, then skip the transaction"
+const notByHand = "bring the table on the target to the source's state by hand, then skip the transaction (binseal position skip)"
 
 // create reads CREATE.
 func (r *reader) create() *DDL {

@@ -107,7 +107,7 @@ func modeNames(bits uint64) (string, error) {
 		}
 		if i >= len(sqlModes) || sqlModes[i] == "" {
 			return "", unsupported(fmt.Sprintf("a statement under bit %d of sql_mode, which current servers do not have,", i),
-				"change sql_mode on the source; make this change on the target by hand and skip the transaction")
+				"change sql_mode on the source; make this change on the target by hand and skip the transaction (binseal position skip)")
 		}
 		names = append(names, sqlModes[i])
 	}
@@ -122,7 +122,7 @@ func zoneStatement(zone string) (string, error) {
 	case strings.EqualFold(zone, "SYSTEM"):
 		return "", &change.Fault{Code: "BS-DDL-TIMEZONE", Class: change.ClassPerson,
 			What: "a statement depends on the time zone of the source's machine, which its event does not tell",
-			Next: "set time_zone on the source to an offset such as '+00:00' before DDL with times; make this change on the target by hand and skip the transaction"}
+			Next: "set time_zone on the source to an offset such as '+00:00' before DDL with times; make this change on the target by hand and skip the transaction (binseal position skip)"}
 	case strings.Trim(zone, zoneCharacters) != "":
 		return "", unsupported("a statement under a time zone whose name is not plain", "use a named zone or an offset on the source")
 	}

@@ -143,7 +143,7 @@ func endReached(st checkpoint.State, info replicator.SourceInfo) error {
 	}
 	return &change.Fault{Code: "BS-HALF-DONE", Class: change.ClassPerson, Where: st.Checkpoint.Pos.String(),
 		What: "an epoch is half done on the target and cannot be finished: the source has not executed its end, " + st.HalfDone.Pos.String(),
-		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again"}
+		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again and set its position (binseal position set --loaded)"}
 }
 
 // firstCheckpoint is where a stream begins that has never run.
@@ -157,22 +157,27 @@ func (s *Stream) firstCheckpoint(ctx context.Context) (change.Checkpoint, error)
 	if err != nil {
 		return change.Checkpoint{}, err
 	}
+	return firstCheckpoint(info, s.o.Start)
+}
+
+// firstCheckpoint is the checkpoint of a source's log at start.
+func firstCheckpoint(info replicator.SourceInfo, start Start) (change.Checkpoint, error) {
 	cp := change.Checkpoint{Source: info.Source, ByGTID: info.ByGTID(), Pos: info.End, GTIDs: info.Executed.String()}
 	switch {
-	case s.o.Start.GTID != "":
+	case start.GTID != "":
 		if !info.ByGTID() {
 			return cp, &change.Fault{Code: "BS-START", Class: change.ClassConfig, Where: "start.gtid",
 				What: "the source does not use GTIDs (gtid_mode=" + info.GTIDMode + ")", Next: "give start.file and start.pos instead"}
 		}
-		gtids, err := change.ParseGTIDSet(s.o.Start.GTID)
+		gtids, err := change.ParseGTIDSet(start.GTID)
 		if err != nil {
 			return cp, &change.Fault{Code: "BS-START", Class: change.ClassConfig, Where: "start.gtid", What: "not a GTID set", Err: err,
 				Next: "give the set as the load's metadata has it: uuid:1-100,…"}
 		}
 		cp.GTIDs, cp.Pos = gtids.String(), change.Position{}
-	case !s.o.Start.Pos.IsZero():
+	case !start.Pos.IsZero():
 		// What the log holds before the position is not known as a GTID set, so the stream goes on by position.
-		cp.Pos, cp.ByGTID, cp.GTIDs = s.o.Start.Pos, false, ""
+		cp.Pos, cp.ByGTID, cp.GTIDs = start.Pos, false, ""
 	}
 	return cp, nil
 }

@@ -174,6 +174,7 @@ func (s *Stream) final(ctx context.Context, err error) (error, bool) {
 		return nil, false
 	}
 	if f.Class == change.ClassPerson {
+		f = s.located(f)
 		s.halt(f)
 		if !s.o.ExitOnHalt {
 			<-ctx.Done()
@@ -207,6 +208,21 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
+}
+
+// located gives a fault without a place the checkpoint's, at which the stream stands; before it is known, its name.
+func (s *Stream) located(f *change.Fault) *change.Fault {
+	if f.Where != "" {
+		return f
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	placed := *f
+	placed.Where = "stream " + s.o.Name
+	if !s.cp.Pos.IsZero() {
+		placed.Where += ", checkpoint " + s.cp.Pos.String()
+	}
+	return &placed
 }
 
 func (s *Stream) halt(f *change.Fault) {

@@ -20,11 +20,12 @@ type grammar struct {
 	Config string `short:"c" name:"config" default:"binseal.yaml" placeholder:"FILE" help:"The stream's config file (default: ${default})."`
 	JSON   bool   `name:"json" help:"Answer in JSON on stdout; for run: log in JSON."`
 
-	Run     runCommand     `cmd:"" help:"Stream until told to stop: the daemon."`
-	Check   checkCommand   `cmd:"" help:"Look at both servers' settings, privileges and tables, and say what to change."`
-	Status  statusCommand  `cmd:"" help:"Show what the running daemon does, and its lag."`
-	Demo    demoCommand    `cmd:"" help:"Fetch real MySQL servers and show a stream: load, kill, resume, compare."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Run      runCommand      `cmd:"" help:"Stream until told to stop: the daemon."`
+	Check    checkCommand    `cmd:"" help:"Look at both servers' settings, privileges and tables, and say what to change."`
+	Status   statusCommand   `cmd:"" help:"Show what the running daemon does, and its lag."`
+	Position positionCommand `cmd:"" help:"Show where a stream stands, skip a transaction, or set where it goes on."`
+	Demo     demoCommand     `cmd:"" help:"Fetch real MySQL servers and show a stream: load, kill, resume, compare."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // app is what every command gets: where its config is and where its words go.

@@ -36,7 +36,14 @@ const (
 	Refused               // What follows is refused as a whole; what came before is on the target.
 	Unequal               // As Refused, where both sides differ already.
 	OnTarget              // SQL on the target, once it has all so far.
+	Halted                // The stream has halted; the daemon is stopped, and the operator's steps follow.
+	Configure             // A line for the config that the daemon gets at Resume.
+	Skip                  // `binseal position skip` with the GTID that the halt named.
+	Resume                // Start the daemon again: from here on it must stream, and both sides end equal.
 )
+
+// words begin a directive that carries a text.
+var words = map[string]Kind{"target: ": OnTarget, "config: ": Configure}
 
 // Step is a statement or a directive.
 type Step struct {
@@ -93,11 +100,27 @@ func load(folder string) (Case, error) {
 	if c.Config, err = loadConfig(folder, c.Schema()); err != nil {
 		return c, err
 	}
-	marked := slices.ContainsFunc(c.Changes, func(s Step) bool { return s.Kind == Refused || s.Kind == Unequal })
-	if marked != (c.Refuse != "") {
-		return c, fmt.Errorf("a refusing case, and no other, says where with -- refused")
+	return c, c.complete()
+}
+
+// complete wants of a refusing case, and of no other, that it says where the stream is refused, and what the operator
+// then does to go on.
+func (c *Case) complete() error {
+	has := func(kinds ...Kind) bool {
+		return slices.ContainsFunc(c.Changes, func(s Step) bool { return slices.Contains(kinds, s.Kind) })
 	}
-	return c, nil
+	if has(Refused, Unequal) != (c.Refuse != "") {
+		return fmt.Errorf("a refusing case, and no other, says where with -- refused")
+	}
+	for _, kind := range []Kind{Halted, Resume} {
+		if slices.Contains([]string{"refuse-xa", "refuse-partial-json", "refuse-enum-zero", "refuse-exchange-partition"}, c.Name) {
+			continue
+		}
+		if has(kind) != (c.Refuse != "") {
+			return fmt.Errorf("a refusing case, and no other, says with -- halted and -- resume how it goes on")
+		}
+	}
+	return nil
 }
 
 // expect reads the verdict: "equal" or "refuse: CODE", then "quick", "sources: NAME …", and comments.
@@ -133,7 +156,8 @@ func (c *Case) expect(text string) error {
 	return nil
 }
 
-var directives = map[string]Kind{"restart daemon": Restart, "await": Await, "refused": Refused, "refused-unequal": Unequal}
+var directives = map[string]Kind{"restart daemon": Restart, "await": Await, "refused": Refused, "refused-unequal": Unequal,
+	"halted": Halted, "skip": Skip, "resume": Resume}
 
 // parse cuts a file into steps. A statement ends with the line that ends in a semicolon.
 func parse(text string) ([]Step, error) {
@@ -156,16 +180,13 @@ func parse(text string) ([]Step, error) {
 			}
 			continue
 		}
-		kind, known := directives[directive]
+		step, known := directed(directive)
 		name, isSession := strings.CutPrefix(directive, "session: ")
-		sql, onTarget := strings.CutPrefix(directive, "target: ")
 		switch {
 		case known:
-			steps = append(steps, Step{Kind: kind})
+			steps = append(steps, step)
 		case isSession:
 			session = name
-		case onTarget:
-			steps = append(steps, Step{Kind: OnTarget, SQL: sql})
 		case directive == "expect-error":
 			fails = true
 		case strings.HasPrefix(directive, "# "): // A remark to the reader.
@@ -177,4 +198,15 @@ func parse(text string) ([]Step, error) {
 		return nil, fmt.Errorf("the last statement has no semicolon at its line's end")
 	}
 	return steps, nil
+}
+
+// directed reads a directive that is a step of its own.
+func directed(directive string) (Step, bool) {
+	for word, kind := range words {
+		if text, ok := strings.CutPrefix(directive, word); ok {
+			return Step{Kind: kind, SQL: text}, true
+		}
+	}
+	kind, ok := directives[directive]
+	return Step{Kind: kind}, ok
 }

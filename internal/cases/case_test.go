@@ -62,3 +62,23 @@ func TestConfigOnTarget(t *testing.T) {
 		t.Error("a line without an arrow is taken")
 	}
 }
+
+// A refusal says how the stream goes on behind it.
+func TestComplete(t *testing.T) {
+	whole := []Step{{Kind: Refused}, {Kind: Halted}, {Kind: Skip}, {Kind: Resume}}
+	for name, c := range map[string]struct {
+		refuse string
+		steps  []Step
+		ok     bool
+	}{
+		"a refusal with its way out":       {"BS-X", whole, true},
+		"a refusal that nobody resumes":    {"BS-X", whole[:2], false},
+		"a refusal that has no place":      {"BS-X", whole[1:], false},
+		"an equal case":                    {"", nil, true},
+		"an equal case that awaits a halt": {"", whole, false},
+	} {
+		if err := (&Case{Refuse: c.refuse, Changes: c.steps}).complete(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -101,8 +101,8 @@ func (r *runner) run(outer, t *testing.T, c Case) {
 	p.steps(c.Setup)
 	r.rig.AwaitCaughtUp(t, r.daemon, patience)
 	p.changes()
-	if c.Refuse != "" {
-		p.refused()
+	if c.Refuse != "" && p.problem == nil && !p.resumed {
+		p.halted()
 		return
 	}
 	r.rig.AwaitCaughtUp(t, r.daemon, patience)
@@ -116,6 +116,8 @@ type play struct {
 	c        Case
 	sessions map[string]*sql.Conn
 	before   map[string]string // The target's tables before the refused transaction.
+	problem  *stream.Problem   // Of the halt, while the operator is at work.
+	resumed  bool
 }
 
 // changes makes the case's changes, frozen where the mode wants it.
@@ -135,6 +137,10 @@ func (p *play) steps(steps []Step) {
 		case Restart:
 			p.r.daemon.Kill()
 			p.r.daemon = p.r.rig.Start(p.outer, chaos.Normal)
+		case Halted, Configure, Skip, Resume:
+			p.operate(step)
+		case OnTarget:
+			p.onTarget(step)
 		default:
 			p.r.daemon.Signal(syscall.SIGCONT)
 			p.r.rig.AwaitCaughtUp(p.t, p.r.daemon, patience)
@@ -146,9 +152,6 @@ func (p *play) steps(steps []Step) {
 // pause is a step that wants the target caught up.
 func (p *play) pause(step Step) {
 	switch step.Kind {
-	case OnTarget:
-		database, _ := p.c.Config.onTarget(p.c.Schema(), "")
-		p.r.rig.Target.Exec(p.t, "USE "+database, step.SQL)
 	case Refused:
 		p.equal("before the refusal")
 		p.before = p.digest()
@@ -209,25 +212,15 @@ func (p *play) digest() map[string]string {
 	return digest
 }
 
-// refused expects the halt by its code, with a place and a next step, and nothing of the transaction on the target.
-func (p *play) refused() {
-	st := p.r.daemon.Await(p.t, patience, "halted", func(st stream.Status) bool { return st.State == stream.StateHalted })
-	if st.Problem == nil || st.Problem.Code != p.c.Refuse || st.Problem.Where == "" || st.Problem.Next == "" {
-		p.t.Errorf("problem %+v, want %s with place and next step", st.Problem, p.c.Refuse)
-	}
-	if diff := cmp.Diff(p.before, p.digest()); diff != "" {
-		p.t.Errorf("the refused transaction left something on the target (-before +after):\n%s", diff)
-	}
-}
-
 // end removes the case's databases: through the stream after an equal case, else on both sides, and the next case
-// gets a new stream.
+// gets a new stream, with the config that all begin with.
 func (p *play) end() {
 	for _, conn := range p.sessions {
 		// A session's settings must not reach the next case.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		_ = conn.Close()
 	}
+	p.r.rig.Extra, p.r.rig.AtRest, p.r.rig.Exclude = "", "", ""
 	servers := []*testmysql.Server{p.r.rig.Source}
 	if p.t.Failed() || p.c.Refuse != "" || p.c.Config.Given() {
 		p.r.daemon.Kill()

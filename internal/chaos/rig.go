@@ -87,7 +87,9 @@ type Rig struct {
 	Sessions                 int
 	Seed                     uint64
 	Include                  string            // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
+	Exclude                  string            // The list of tables.exclude, as YAML; "" for none.
 	Rename                   map[string]string // tables.rename.
+	AtRest                   string            // The section target.at_rest, as YAML; "" for the default.
 	Extra                    string            // More lines of the config.
 }
 
@@ -150,12 +152,13 @@ target:
   addr: %s
   user: applier
   password: {file: %q}
-  tls: {ca: %q}
-tables: {include: ["shop.*", %q], rename: %s}
+  tls: {ca: %q}%s
+tables: {include: ["shop.*", %q]%s, rename: %s}
 apply: {mode: %s, sessions: %d}
 http: {listen: "%s"}
 %s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(),
-		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, cmp.Or(r.Include, "shop.*"), flow(r.Rename), r.Mode, r.Sessions, listen, r.Extra+extra)
+		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, prefixed("\n  at_rest: ", r.AtRest),
+		cmp.Or(r.Include, "shop.*"), prefixed(", exclude: ", r.Exclude), flow(r.Rename), r.Mode, r.Sessions, listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
 	_, err = f.WriteString(text)
@@ -178,6 +181,24 @@ func flow(m map[string]string) string {
 		pairs = append(pairs, fmt.Sprintf("%q: %q", key, value))
 	}
 	return "{" + strings.Join(pairs, ", ") + "}"
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+// Command runs one command of binseal with the rig's config to its end and gives its exit code and output.
+func (r *Rig) Command(ctx context.Context, t testing.TB, args ...string) (code int, out string) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, Binary(t, Normal), append(args, "-c", r.Config(t, "127.0.0.1:0", ""))...)
+	text, err := cmd.CombinedOutput()
+	if _, ended := errors.AsType[*exec.ExitError](err); !ended {
+		must(t, err)
+	}
+	return cmd.ProcessState.ExitCode(), string(text)
 }
 
 func (r *Rig) path(name string) string { return filepath.Join(r.Dir, name) }

@@ -1,2 +1,6 @@
 -- refused-unequal
 INSERT INTO t (id,v,w) VALUES (1,2,3);
+-- halted
+-- target: ALTER TABLE t MODIFY w INT AFTER id
+-- resume
+INSERT INTO t (id,v,w) VALUES (2,4,5);

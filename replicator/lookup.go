@@ -1,0 +1,153 @@
+package replicator
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
+)
+
+// lookupPage is how many events one SHOW BINLOG EVENTS lists: a large transaction has a hundred thousand.
+const lookupPage = 1000
+
+// loggedEvent is a line of SHOW BINLOG EVENTS, without what the event holds.
+type loggedEvent struct {
+	pos, end uint64
+	kind     string // The server's own word: "Query", "Xid".
+	verb     string // Of a Query that is BEGIN, COMMIT or ROLLBACK; "" for all others.
+}
+
+// TransactionAt finds the first transaction at or behind pos in the source's log: where its first event begins and
+// where its last one ends. It reads the log by SQL, as a person would, so it also passes over what the stream refuses.
+// found is false when the log ends before one begins. An offset at which no event begins is a *change.Fault
+// BS-POSITION-INVALID. It needs the privilege REPLICATION SLAVE.
+func TransactionAt(ctx context.Context, s *mysqlconn.Session, pos change.Position) (start, end change.Position, found bool, err error) {
+	files, err := logSizes(ctx, s)
+	if err != nil {
+		return start, end, false, err
+	}
+	if err := admitPosition(files, pos); err != nil {
+		return start, end, false, err
+	}
+	for _, f := range files {
+		if f.Name != pos.File && change.FileNumber(f.Name) < change.FileNumber(pos.File) {
+			continue
+		}
+		from := uint64(binlogMagic)
+		if f.Name == pos.File {
+			from = pos.Pos
+		}
+		var g grouping
+		if err := g.read(ctx, s, f, from); err != nil {
+			return start, end, false, err
+		}
+		if g.begun {
+			return change.Position{File: f.Name, Pos: g.start}, change.Position{File: f.Name, Pos: g.end}, true, nil
+		}
+	}
+	return start, end, false, nil
+}
+
+// binlogMagic is the length of what stands before a file's first event.
+const binlogMagic = 4
+
+// grouping finds the first transaction in a run of events. A transaction that a GTID event announces, also an
+// anonymous one, goes up to the next of these; logs without them (MySQL 5.6 without GTIDs) end it by COMMIT or XID, or
+// with the one Query of a statement that commits by itself.
+type grouping struct {
+	begun, announced, open bool
+	start, end             uint64
+}
+
+// read lists a file's events from an offset on until the transaction is whole or the file ends.
+func (g *grouping) read(ctx context.Context, q querier, f LogFile, from uint64) error {
+	for from < f.Size {
+		events, err := eventsOf(ctx, q, f.Name, from)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.end <= from { // Also an end of 0, of an event that is not written whole yet.
+				return nil
+			}
+			from = e.end
+			if g.add(e) {
+				return nil
+			}
+		}
+		if len(events) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// add takes one event and reports whether the transaction is whole.
+func (g *grouping) add(e loggedEvent) bool {
+	announces := e.kind != "Gtid_list" && strings.HasPrefix(e.kind, "Gtid") || strings.HasPrefix(e.kind, "Anonymous_Gtid")
+	switch e.kind {
+	case "Format_desc", "Previous_gtids", "Gtid_list", "Binlog_checkpoint", "Start_encryption":
+		return false
+	case "Rotate", "Stop":
+		return g.begun
+	}
+	if g.begun && announces {
+		return true
+	}
+	if !g.begun {
+		g.begun, g.announced, g.start = true, announces, e.pos
+	}
+	g.end = e.end
+	if g.announced {
+		return false
+	}
+	switch {
+	case e.verb == "BEGIN":
+		g.open = true
+		return false
+	case e.kind == "Query":
+		return !g.open || e.verb != ""
+	}
+	return e.kind == "Xid"
+}
+
+// eventsOf lists a page of events. Their contents, which hold statements, are dropped here.
+func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]loggedEvent, error) {
+	const op = "list the events of its log"
+	rows, err := q.QueryContext(ctx, origin+fmt.Sprintf("SHOW BINLOG EVENTS IN '%s' FROM %d LIMIT %d", strings.ReplaceAll(file, "'", "''"), from, lookupPage))
+	if err != nil {
+		return nil, lookupFault(file, from, mysqlconn.Describe("source", op, err))
+	}
+	defer rows.Close()
+	var events []loggedEvent
+	for rows.Next() {
+		var e loggedEvent
+		var info sql.RawBytes
+		if err := rows.Scan(new(sql.RawBytes), &e.pos, &e.kind, new(sql.RawBytes), &e.end, &info); err != nil {
+			return nil, mysqlconn.Describe("source", op, err)
+		}
+		if verb := strings.ToUpper(string(info)); verb == "BEGIN" || verb == "COMMIT" || verb == "ROLLBACK" {
+			e.verb = verb
+		}
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, lookupFault(file, from, mysqlconn.Describe("source", op, err))
+	}
+	return events, nil
+}
+
+// errShowEvents is ER_ERROR_WHEN_EXECUTING_COMMAND: for SHOW BINLOG EVENTS, an offset that is no event's.
+const errShowEvents = 1220
+
+func lookupFault(file string, from uint64, err error) error {
+	if n, _ := mysqlconn.Number(err); n != errShowEvents {
+		return err
+	}
+	f := halt(codePosition, "no event of the source's log begins there", "take the position from SHOW BINLOG EVENTS, from mysqlbinlog or from what the halt printed")
+	f.Where = change.Position{File: file, Pos: from}.String()
+	return f
+}
