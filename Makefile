@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test cases fuzz-apply soak bench-memory vet check clean
+.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench-memory vet check clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -33,6 +33,15 @@ bench-memory: ## One transaction of 2 GB, and an hour of backlog; prints the dae
 vet:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
+
+# Each decoder of what a source or a file sends: folder and target.
+DECODERS = change:FuzzParseGTIDSet replicator:FuzzStream replicator:FuzzEvents replicator:FuzzHeads replicator:FuzzGTIDEvents \
+	replicator:FuzzStatusVars replicator:FuzzPayload rowimage:FuzzParseTableMap rowimage:FuzzTableMapOracle rowimage:FuzzRows \
+	rowimage:FuzzPartialRows rowimage:FuzzValues rowimage:FuzzJSON schema:FuzzWeigher schema:FuzzParseDDL
+
+fuzz-decoders: ## Mutated input for each decoder, BINSEAL_FUZZ_FOR (default 10m) each; what breaks one is kept in its testdata/fuzz.
+	@for d in $(DECODERS); do echo "== $$d"; \
+		$(GO) test -run '^$$' -fuzz "^$${d#*:}$$" -fuzztime $${BINSEAL_FUZZ_FOR:-10m} ./$${d%:*} || exit 1; done
 
 fuzz-apply: ## Random schemas and transactions in both modes, and the weights of all collations, for BINSEAL_FUZZ_FOR (default 30m). BINSEAL_FUZZ_SEED=n repeats a run.
 	BINSEAL_FUZZ_FOR=$${BINSEAL_FUZZ_FOR:-30m} $(GO) test -count=1 -timeout 12h -v -run "FuzzApply" ./internal/fuzzapply

@@ -308,6 +308,12 @@ func parseFormat(raw []byte) (crc bool, err error) {
 	}
 	switch algorithm := c.rest[len(c.rest)-checksumSize-1]; algorithm {
 	case 0:
+		// Without checksums damage would go unseen from here on, so this event's own is asked whether it was written so.
+		written := bytes.Clone(raw)
+		written[len(raw)-checksumSize-1] = 1
+		if _, err := verify(written); err == nil {
+			return false, errChecksum
+		}
 		return false, nil
 	case 1:
 		return true, nil

@@ -1,8 +1,13 @@
 package replicator
 
 import (
+	"bytes"
 	"encoding/binary"
+	"io"
+	"slices"
 	"testing"
+
+	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/binseal/binseal/change"
 )
@@ -117,4 +122,119 @@ func FuzzEvents(f *testing.F) {
 func FuzzStatusVars(f *testing.F) {
 	f.Add([]byte{qUpdatedDBNames, 2, 'a', 0, 'b', 0, qInvoker, 1, 'u', 1, 'h'})
 	f.Fuzz(func(_ *testing.T, vars []byte) { _, _ = parseStatusVars(vars, 0) })
+}
+
+// With checksums no damage goes unseen: whichever bit of an event flips, and wherever an event is cut off, what was
+// complete before it is delivered, and then a fault.
+func TestDamagedEventsRefuse(t *testing.T) {
+	packets := seedHistory(t, true)
+	good, err := read(t, packets, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, n int, damaged []byte) {
+		t.Helper()
+		stream := slices.Clone(packets)
+		stream[n] = damaged
+		got, err := read(t, stream, false, nil)
+		if change.FaultOf(err) == nil || len(got) > len(good) || !slices.Equal(got, good[:len(got)]) {
+			t.Errorf("%s of event %d: %d of %d transactions, error %v", what, n, len(got), len(good), err)
+		}
+	}
+	for n, packet := range packets {
+		if n == 0 {
+			continue // The rotation that names the file comes before the format that tells of checksums.
+		}
+		for i := range packet {
+			for bit := range 8 {
+				flipped := bytes.Clone(packet)
+				flipped[i] ^= 1 << bit
+				check("a flipped bit", n, flipped)
+			}
+			check("a cut", n, packet[:i])
+		}
+	}
+}
+
+// FuzzPayload: a compressed transaction gives events within the bound, or an error; also one that unfolds to much.
+func FuzzPayload(f *testing.F) {
+	plain := inner(raw(typeQuery, 0, 0, queryBody("", "BEGIN", 0), false), raw(typeTableMap, 0, 0, tableMapBody(7, "a"), false), raw(typeXID, 0, 0, le(1, 8), false))
+	f.Add(payloadBody(f, 0, len(plain), plain))
+	f.Add(payloadBody(f, 255, len(plain), plain))
+	f.Add(payloadBody(f, 0, 1<<20, make([]byte, 1<<20)))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		const bound = 64 << 10
+		r := payloadReader{maxEvent: bound}
+		defer r.close()
+		err := r.each(event{body: body}, func(ev event) error {
+			if len(ev.body) > eventLimit(ev.typ, bound) {
+				t.Errorf("an event of %d bytes", len(ev.body))
+			}
+			return nil
+		})
+		if err != nil && (change.FaultOf(err) == nil || err == io.EOF) {
+			t.Errorf("an error that is no fault: %v", err)
+		}
+	})
+}
+
+// FuzzGTIDEvents holds both forms of the GTID event against go-mysql's reading, where both take them.
+func FuzzGTIDEvents(f *testing.F) {
+	f.Add(gtidBody(5), false)
+	f.Add(gtidBody(1<<62), false)
+	f.Add(taggedBody(11), true)
+	f.Fuzz(func(t *testing.T, body []byte, tagged bool) {
+		ours, err := parseGTID(event{header: header{typ: typeGTID}, body: body})
+		if tagged {
+			ours, err = parseTaggedGTID(body)
+		}
+		if err != nil {
+			return
+		}
+		theirs, ok := goMySQLGTID(body, tagged)
+		if ok && (!bytes.Equal(theirs.SID, ours.gtid.UUID[:]) || theirs.GNO != ours.gtid.GNO || theirs.Tag.String() != ours.gtid.Tag) {
+			t.Errorf("%s, theirs %x:%s:%d", ours.gtid, theirs.SID, theirs.Tag, theirs.GNO)
+		}
+	})
+}
+
+func goMySQLGTID(body []byte, tagged bool) (_ *replication.GTIDEvent, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	if tagged {
+		var e replication.GtidTaggedLogEvent
+		return &e.GTIDEvent, e.Decode(body) == nil
+	}
+	var e replication.GTIDEvent
+	return &e, e.Decode(body) == nil
+}
+
+// FuzzHeads: the other heads decode or are refused, and give nothing that the page or a log could not print.
+func FuzzHeads(f *testing.F) {
+	f.Add(newBuilder(true).packets[1])
+	f.Add(newBuilder(true).packets[0])
+	f.Add(raw(typeQuery, 0, 0, queryBody("shop", "/* x */ SAVEPOINT `s`", 0, qTimeZone, 3, 'U', 'T', 'C'), false))
+	f.Add(raw(typeHeartbeatV2, 0, 0, []byte{1, 1, 'x', 2, 1, 9, 0}, false))
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		h, err := parseHeader(packet)
+		if err != nil {
+			return
+		}
+		ev := event{header: h, body: packet[headerSize:]}
+		_, _ = parseFormat(packet)
+		if at, err := parseRotate(ev.body); err == nil && (!validFile(at.File) || at.Pos < 4) {
+			t.Errorf("a rotation to %q", at)
+		}
+		if at, err := parseHeartbeat(ev); err == nil && !validFile(at.File) {
+			t.Errorf("a heartbeat at %q", at)
+		}
+		if q, err := parseQuery(ev.body); err == nil {
+			classify(q.sql)
+			dropsTemporary(q.sql)
+			opensTransaction(q.sql)
+		}
+	})
 }
