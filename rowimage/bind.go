@@ -126,6 +126,10 @@ func (l *Layout) bindColumn(i int) error {
 		wire: w, unsigned: c.Unsigned, written: c.Generated == schema.NotGenerated, onUpdate: c.OnUpdateNow,
 		scale: uint8(c.Scale), digits: uint8(c.FSP), name: schema.QuoteName(c.Name),
 	}
+	if c.ZoneBound && (c.Generated == schema.StoredColumn || l.inKey(i)) {
+		// The target would compute it in the applier's zone: another value than the source has stored.
+		return refuseZone(l.table, c)
+	}
 	if what := notCarried(typ); what != "" {
 		if !col.written {
 			return nil

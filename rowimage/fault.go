@@ -14,6 +14,8 @@ const (
 	CodeMismatch = "BS-SCHEMA-MISMATCH"
 	// CodeUnsupported: a column's type or a value of it that this version cannot carry over unchanged.
 	CodeUnsupported = "BS-TYPE-UNSUPPORTED"
+	// CodeGenerated: a generated column that the target would compute differently.
+	CodeGenerated = "BS-GENERATED-ZONE"
 )
 
 // Reasons why a value cannot be written. They never carry the value (invariant 9).
@@ -56,6 +58,15 @@ func refuse(t *schema.Table, c *schema.Column, format string, args ...any) error
 		Code: CodeUnsupported, Class: change.ClassPerson, Where: place(t, c),
 		What: fmt.Sprintf(format, args...),
 		Next: "exclude the table in the config, or change the column's type on the source",
+	}
+}
+
+// refuseZone is the fault of a generated column that is bound to a time zone.
+func refuseZone(t *schema.Table, c *schema.Column) error {
+	return &change.Fault{
+		Code: CodeGenerated, Class: change.ClassPerson, Where: place(t, c),
+		What: "the generated column's value depends on the time zone of the session that wrote the row, which row events do not tell",
+		Next: "on the target alone make it a column that is not generated, and drop it again after cutover; or define it over a DATETIME on both sides; or exclude the table",
 	}
 }
 

@@ -111,7 +111,8 @@ const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in
 const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''),
   c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, c.IS_NULLABLE, c.EXTRA, COALESCE(c.CHARACTER_SET_NAME, ''),
   COALESCE(c.COLLATION_NAME, ''), COALESCE(c.CHARACTER_OCTET_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
-  COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(c.COLUMN_DEFAULT, ''), c.COLUMN_DEFAULT IS NULL
+  COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(c.COLUMN_DEFAULT, ''), c.COLUMN_DEFAULT IS NULL,
+  COALESCE(c.GENERATION_EXPRESSION, '')
 FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
   ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
 WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`
@@ -123,22 +124,23 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 	}
 	var t *Table
 	var tableType string
+	var expressions []string
 	err := each(ctx, c.q, columnsQuery, []any{name.Schema, name.Table}, func(rows *sql.Rows) error {
 		if t == nil {
 			t = new(Table)
 		}
 		var col Column
-		var nullable, extra, value string
+		var nullable, extra, value, expression string
 		var noDefault bool
 		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &col.Name, &col.DataType, &col.ColumnType,
-			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault)
+			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault, &expression)
 		if err != nil {
 			return err
 		}
 		col.Nullable = nullable == "YES"
 		describe(&col, extra, all)
 		col.Default = defaultOf(&col, strings.ToUpper(extra), value, noDefault)
-		t.Columns = append(t.Columns, col)
+		t.Columns, expressions = append(t.Columns, col), append(expressions, expression)
 		return nil
 	})
 	if err != nil {
@@ -147,6 +149,7 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 	if t == nil || tableType != "BASE TABLE" {
 		return nil, missing(name, t != nil)
 	}
+	markZoneBound(t, expressions)
 	return t, nil
 }
 

@@ -29,6 +29,9 @@ type Column struct {
 	Nullable   bool
 	Generated  Generation
 	Invisible  bool
+	// ZoneBound: a generated column whose value follows the time zone of the session that writes the row, which row
+	// events do not tell.
+	ZoneBound bool
 	// OnUpdateNow: ON UPDATE CURRENT_TIMESTAMP. The server changes the column by itself when an UPDATE leaves it
 	// out, so an UPDATE must always name it.
 	OnUpdateNow bool

@@ -153,7 +153,8 @@ func (b *table) generate(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "generated") > 0 {
 		return
 	}
-	bases := slices.DeleteFunc(b.compared(), func(c column) bool { return c.name == "id" })
+	// One over a TIMESTAMP follows the session's time zone, and is refused (BS-GENERATED-ZONE).
+	bases := slices.DeleteFunc(b.compared(), func(c column) bool { return c.name == "id" || strings.HasPrefix(c.sql, "TIMESTAMP") })
 	if len(bases) == 0 {
 		return
 	}

@@ -1,0 +1,4 @@
+SET time_zone='-05:30';
+UPDATE virtual_only SET ts='2024-12-03 22:30:00.1' WHERE id=1;
+-- refused
+INSERT INTO zoned (id, ts) VALUES (1,'2024-11-03 22:30:00.1');
