@@ -89,6 +89,7 @@ type Rig struct {
 	Include                  string            // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
 	Exclude                  string            // The list of tables.exclude, as YAML; "" for none.
 	Rename                   map[string]string // tables.rename.
+	ServerID                 uint32            // source.server_id; 0 for the one derived from the stream's name.
 	AtRest                   string            // The section target.at_rest, as YAML; "" for the default.
 	Extra                    string            // More lines of the config.
 }
@@ -147,7 +148,7 @@ source:
   addr: %s
   user: repl
   password: {file: %q}
-  tls: {ca: %q%s}
+  tls: {ca: %q%s}%s
 target:
   addr: %s
   user: applier
@@ -156,7 +157,7 @@ target:
 tables: {include: ["shop.*", %q]%s, rename: %s}
 apply: {mode: %s, sessions: %d}
 http: {listen: "%s"}
-%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(),
+%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(), r.serverID(),
 		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, prefixed("\n  at_rest: ", r.AtRest),
 		cmp.Or(r.Include, "shop.*"), prefixed(", exclude: ", r.Exclude), flow(r.Rename), r.Mode, r.Sessions, listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
@@ -181,6 +182,13 @@ func flow(m map[string]string) string {
 		pairs = append(pairs, fmt.Sprintf("%q: %q", key, value))
 	}
 	return "{" + strings.Join(pairs, ", ") + "}"
+}
+
+func (r *Rig) serverID() string {
+	if r.ServerID == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n  server_id: %d", r.ServerID)
 }
 
 func prefixed(prefix, text string) string {
