@@ -220,7 +220,8 @@ func (c *column) appendZeroSign(dst, v []byte) []byte {
 }
 
 // appendJSONPredicate compares a JSON column. A JSON column equals no string, so the text is cast. Documents with 1
-// and with 1.0 compare as equal; the server's own texts of them differ, so these are compared too.
+// and with 1.0 compare as equal; the server's own texts of them differ, so these are compared too. Where the texts do
+// not differ either, the types do.
 func (c *column) appendJSONPredicate(dst, v []byte) ([]byte, error) {
 	dst = join(dst, c.name, "<=>")
 	start := len(dst)
@@ -229,9 +230,11 @@ func (c *column) appendJSONPredicate(dst, v []byte) ([]byte, error) {
 		return dst, err
 	}
 	dst = append(dst, " AS JSON)"...)
-	value := dst[start:]
+	value := string(dst[start:])
 	dst = join(dst, " AND CAST(", c.name, " AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin<=>CAST(")
-	return append(append(dst, value...), " AS CHAR CHARACTER SET utf8mb4)"...), nil
+	dst = join(dst, value, " AS CHAR CHARACTER SET utf8mb4)")
+	types := jsonTypes{column: c.name}
+	return types.append(dst, v, value)
 }
 
 // join appends strings.

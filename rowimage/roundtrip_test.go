@@ -166,6 +166,19 @@ func TestServerRoundTrip(t *testing.T) {
 
 // applyAndCompare writes rows to the target in three ways and looks at the images that the target logs.
 func (l *lab) applyAndCompare(t *testing.T, name string, rows []change.Row) {
+	layout := l.insertAndCompare(t, name, rows)
+	for i, r := range rows {
+		l.checkMatch(t, layout, name, rows, i)
+		// Turn the row into its neighbour and back.
+		next := rows[(i+1)%len(rows)]
+		l.update(t, layout, name, r.After, next.After)
+		l.update(t, layout, name, next.After, r.After)
+	}
+}
+
+// insertAndCompare writes rows to the target as inserts and looks at the images that the target logs.
+func (l *lab) insertAndCompare(t *testing.T, name string, rows []change.Row) *Layout {
+	t.Helper()
 	layout, err := Bind(rows[0].Table, l.table(t, "dst", name))
 	if err != nil {
 		t.Fatal(err)
@@ -188,13 +201,7 @@ func (l *lab) applyAndCompare(t *testing.T, name string, rows []change.Row) {
 			t.Errorf("row %d, written as %.200s: image differs (-source +target):\n%s", i, tuple, diff)
 		}
 	}
-	for i, r := range rows {
-		l.checkMatch(t, layout, name, rows, i)
-		// Turn the row into its neighbour and back.
-		next := rows[(i+1)%len(rows)]
-		l.update(t, layout, name, r.After, next.After)
-		l.update(t, layout, name, next.After, r.After)
-	}
+	return layout
 }
 
 // checkMatch: the predicate of row i finds as many rows as have exactly its image.

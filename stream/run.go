@@ -65,7 +65,9 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	}
 	setup, cancel = context.WithTimeout(ctx, setupLimit) // The source may have searched its log for long.
 	defer cancel()
-	if was := st.Checkpoint.Source; was != admitted.Source {
+	was := st.Checkpoint.Source
+	switched := was != admitted.Source
+	if switched {
 		s.switched(was, admitted.Source)
 		careful = applier.Careful{} // Its position is in the other server's log.
 	}
@@ -83,6 +85,11 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 		}
 	}
 	from := app.Checkpoint()
+	if switched && st.HalfDone == nil { // Else the record follows with the epoch that finishes the half-done one.
+		if err := app.Record(setup, from); err != nil {
+			return err
+		}
+	}
 	if err := s.resume(from); err != nil {
 		return err
 	}
@@ -104,8 +111,7 @@ func (s *Stream) resume(cp change.Checkpoint) error {
 	return nil
 }
 
-// switched notes that another server of the same history has taken the source's place. The record names it from the
-// next commit on.
+// switched notes that another server of the same history has taken the source's place.
 func (s *Stream) switched(from, to change.Source) {
 	s.mu.Lock()
 	known := s.source == to.ServerUUID // Nothing was committed since.

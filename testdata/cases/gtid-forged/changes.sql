@@ -1,0 +1,27 @@
+-- # The uuids are new for each run, since a source skips a GTID that it has executed. One ends in zeros.
+SET @a=UUID();
+SET @b=CONCAT(LEFT(UUID(),24),'000000000000');
+SET GTID_NEXT=CONCAT(@a,':5');
+INSERT INTO t VALUES (1,1);
+SET GTID_NEXT=CONCAT(@a,':3');
+INSERT INTO k VALUES (1),(1);
+SET GTID_NEXT=CONCAT(@b,':9223372036854775806');
+UPDATE t SET v=2;
+SET GTID_NEXT=CONCAT(@b,':1');
+DELETE FROM k LIMIT 1;
+SET GTID_NEXT=CONCAT(@a,':4');
+BEGIN;
+COMMIT;
+-- restart daemon
+SET GTID_NEXT=CONCAT(@a,':1000000000000');
+ALTER TABLE t ADD COLUMN w INT;
+SET GTID_NEXT=CONCAT(@a,':blue:9');
+UPDATE t SET w=7;
+SET GTID_NEXT=CONCAT(@a,':2');
+INSERT INTO k VALUES (2);
+SET GTID_NEXT='AUTOMATIC';
+INSERT INTO k VALUES (3);
+-- # Executed before: the source skips it, and so must the target.
+SET GTID_NEXT=CONCAT(@a,':2');
+INSERT INTO k VALUES (4);
+SET GTID_NEXT='AUTOMATIC';

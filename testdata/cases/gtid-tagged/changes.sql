@@ -1,0 +1,20 @@
+SET GTID_NEXT='AUTOMATIC:blue';
+INSERT INTO t VALUES (1,1),(2,2);
+INSERT INTO k VALUES (1),(1);
+ALTER TABLE t ADD COLUMN w INT;
+SET GTID_NEXT='AUTOMATIC:a_tag_of_32_characters_0123456_z';
+UPDATE t SET w=id;
+-- restart daemon
+SET GTID_NEXT='AUTOMATIC:blue';
+DELETE FROM k LIMIT 1;
+SET binlog_transaction_compression=ON;
+UPDATE t SET v=v+1;
+SET binlog_transaction_compression=OFF;
+SET GTID_NEXT='AUTOMATIC';
+INSERT INTO t VALUES (3,3,3);
+SET @tagged=CONCAT(UUID(),':green:7');
+SET GTID_NEXT=@tagged;
+BEGIN;
+COMMIT;
+SET GTID_NEXT='AUTOMATIC';
+INSERT INTO k VALUES (2);

@@ -1,0 +1,1 @@
+CREATE TABLE k (v INT, w VARCHAR(9));

@@ -1,6 +1,0 @@
-BEGIN;
-CALL touch(200);
-COMMIT;
-BEGIN;
-CALL touch(100);
-COMMIT;
