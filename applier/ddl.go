@@ -159,6 +159,11 @@ func (a *Applier) allowed(ctx context.Context, v *schema.Verdict) error {
 			What: "a " + d.Kind.String() + " asks for a table without encryption at rest",
 			Next: "set target.at_rest.require to skip if the target may hold unencrypted tables, then start again"}
 	}
+	if d.ByIDs && v.Action != schema.Apply {
+		if _, err := a.storageIDs(ctx, d.Tables); err != nil {
+			return v.AllowedBy(err)
+		}
+	}
 	if !d.NumbersRows {
 		return nil
 	}
@@ -290,6 +295,12 @@ func (a *Applier) intent(ctx context.Context, t *change.Txn, d *schema.DDL) (*ch
 	sum := sha256.Sum256([]byte(d.SQL))
 	intent := &checkpoint.Intent{Statement: hex.EncodeToString(sum[:]), Fingerprint: fingerprint, Databases: d.Databases, Idempotent: d.Idempotent, Blind: d.Blind, After: a.cp,
 		Tables: packed(d.Tables), Routines: packed(routines)}
+	if d.ByIDs {
+		intent.StorageIDs, err = a.storageIDs(ctx, d.Tables)
+		if intent.Blind = change.FaultOf(err) != nil; err != nil && !intent.Blind { // Blind by a rule: see allowed.
+			return nil, err
+		}
+	}
 	if !t.Last {
 		intent.After.Created = created(t)
 		return intent, nil
@@ -416,6 +427,12 @@ func (a *Applier) ran(ctx context.Context, intent *checkpoint.Intent) (bool, err
 	}
 	if intent.Blind {
 		return false, inDoubt(a.cp.Pos, "a statement that a rule let through")
+	}
+	if intent.StorageIDs != "" {
+		ids, err := a.storageIDs(ctx, unpacked(intent.Tables))
+		if err != nil || ids != intent.StorageIDs {
+			return err == nil, err
+		}
 	}
 	now, err := schema.Fingerprint(ctx, a.meta, unpacked(intent.Tables), intent.Databases, unpacked(intent.Routines)...)
 	if err != nil {

@@ -50,6 +50,19 @@ func (a *Applier) witnessMoved(ctx context.Context, witness string) (bool, error
 	return after > 0, nil
 }
 
+// storageIDs are the witness of statements that leave definitions as they were, such as EXCHANGE PARTITION: the ids that
+// InnoDB has given to the tables.
+func (a *Applier) storageIDs(ctx context.Context, tables []schema.Name) (string, error) {
+	ids, seen, err := schema.StorageIDs(ctx, a.meta, tables)
+	const accessDenied = 1227 // ER_SPECIFIC_ACCESS_DENIED_ERROR
+	if number, _ := mysqlconn.Number(err); number == accessDenied || err == nil && !seen {
+		err = &change.Fault{Code: "BS-DDL-WITNESS", Class: change.ClassPerson,
+			What: "after a crash nothing would tell whether an ALTER TABLE that exchanges partitions or columns has run: the ids of its tables cannot be seen in information_schema.INNODB_TABLES",
+			Next: "GRANT PROCESS ON *.* to the applier's account (for names of tables in ASCII that is all), then start again"}
+	}
+	return ids, err
+}
+
 // inDoubt: the run before ended between intent and done, and nothing tells whether the statement ran.
 func inDoubt(pos change.Position, what string) error {
 	return &change.Fault{Code: "BS-DDL-DOUBT", Class: change.ClassPerson, Where: pos.String(),

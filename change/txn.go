@@ -76,6 +76,9 @@ type Statement struct {
 	SQL      string
 	Database string // Default database, "" when none.
 	Session  SessionContext
+	// LowerCaseNames: the source has lower_case_table_names=1 or 2, so the names of databases and tables mean their lower
+	// case, under which its row events have them, however the text spells them.
+	LowerCaseNames bool
 }
 
 // SessionContext is the part of the source's session that a QUERY event carries for its statement.
@@ -90,6 +93,7 @@ type SessionContext struct {
 	DefaultCollationUTF8MB4                             uint16 // default_collation_for_utf8mb4; 0 when not carried.
 	CollationDatabase                                   uint16 // 0 when not carried.
 	TimeZone                                            string
+	LCTimeNames                                         uint16    // Id of lc_time_names' locale; 0 (en_US) when not carried.
 	AutoIncrementIncrement, AutoIncrementOffset         uint16    // 0 when not carried.
 	Timestamp                                           time.Time // Of the statement, with microseconds when carried.
 	ExplicitDefaultsTS                                  *bool     // explicit_defaults_for_timestamp

@@ -47,12 +47,13 @@ type Intent struct {
 	Fingerprint string            `json:"fingerprint"` // schema.Fingerprint of the named objects, before.
 	Tables      []string          `json:"tables"`      // schema\x00table of each named table.
 	Databases   []string          `json:"databases"`
-	Routines    []string          `json:"routines,omitempty"` // schema\x00name of each named routine.
-	Held        []string          `json:"held,omitempty"`     // Statements on the table of held objects, for the record that says it has run.
-	Blind       bool              `json:"blind,omitempty"`    // Nothing tells whether it ran.
-	Witness     string            `json:"witness"`            // Marker table renamed together with the statement; "" without one.
-	Idempotent  bool              `json:"idempotent"`         // Running it twice gives the same result.
-	After       change.Checkpoint `json:"after"`              // The checkpoint once it has run.
+	Routines    []string          `json:"routines,omitempty"`    // schema\x00name of each named routine.
+	Held        []string          `json:"held,omitempty"`        // Statements on the table of held objects, for the record that says it has run.
+	Blind       bool              `json:"blind,omitempty"`       // Nothing tells whether it ran.
+	Witness     string            `json:"witness"`               // Marker table renamed together with the statement; "" without one.
+	StorageIDs  string            `json:"storage_ids,omitempty"` // schema.StorageIDs of the tables, before; "" when the fingerprint tells.
+	Idempotent  bool              `json:"idempotent"`            // Running it twice gives the same result.
+	After       change.Checkpoint `json:"after"`                 // The checkpoint once it has run.
 }
 
 // Record is the content of a progress row. A leader's row holds a checkpoint, a follower's row an end.

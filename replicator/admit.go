@@ -84,6 +84,16 @@ func admitPosition(files []LogFile, pos change.Position) error {
 	return purged(fmt.Sprintf("the source has purged %s", pos.File))
 }
 
+// sameCase refuses two servers that compare the names of tables differently: T and t are two tables on one and one on
+// the other, and a server with 1 logs rows under names that its statements do not have.
+func sameCase(source, target int) error {
+	if source == target {
+		return nil
+	}
+	return halt("BS-NAME-CASE", fmt.Sprintf("the source has lower_case_table_names=%d and the target %d", source, target),
+		fmt.Sprintf("create the target anew with lower_case_table_names=%d; it cannot be changed later (Aurora: in the parameter group, before the cluster is created)", source))
+}
+
 func badStart(what, next string) error {
 	return &change.Fault{Code: "BS-CONFIG", Class: change.ClassConfig, What: what, Next: next}
 }

@@ -152,7 +152,7 @@ func TestStatusVariables(t *testing.T) {
 	want := change.SessionContext{
 		SQLMode: &mode, NoForeignKeyChecks: true, RelaxedUnique: true, AutoIsNull: true,
 		CharsetClient: 255, CollationConnection: 45, CollationServer: 264, DefaultCollationUTF8MB4: 255, CollationDatabase: 33,
-		TimeZone: "+02:00", AutoIncrementIncrement: 2, AutoIncrementOffset: 1,
+		TimeZone: "+02:00", LCTimeNames: 1, AutoIncrementIncrement: 2, AutoIncrementOffset: 1,
 		Timestamp:          time.Date(2023, 11, 14, 22, 13, 20, 123456000, time.UTC),
 		ExplicitDefaultsTS: &yes, DDLXID: 77, DefaultTableEncryption: &yes, SQLRequirePrimaryKey: &no,
 	}

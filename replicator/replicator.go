@@ -33,9 +33,10 @@ const (
 
 // Config says what to read and within which bounds.
 type Config struct {
-	Endpoint *mysqlconn.Endpoint
-	ServerID uint32         // Of this replica, not 0; unique among the source's replicas.
-	Filter   *schema.Filter // Rows of tables that it excludes are dropped here; nil includes all.
+	Endpoint       *mysqlconn.Endpoint
+	ServerID       uint32         // Of this replica, not 0; unique among the source's replicas.
+	Filter         *schema.Filter // Rows of tables that it excludes are dropped here; nil includes all.
+	LowerCaseNames int            // lower_case_table_names of the target: the source must have the same.
 	// Heartbeat is the longest silence that the source may keep; a link that is silent for twice as long is dead.
 	Heartbeat    time.Duration
 	MaxPartBytes int // Rows of a transaction above this are yielded in parts, in bytes.

@@ -27,6 +27,7 @@ type SourceInfo struct {
 	Checksum        string // binlog_checksum
 	GTIDMode        string // gtid_mode; "" when the server has none.
 	SystemTimeZone  string // system_time_zone: an abbreviation such as "UTC" or "CEST".
+	LowerCaseNames  int    // lower_case_table_names
 	// ExpireSeconds is binlog_expire_logs_seconds: how long the source keeps its log; 0 for ever or unknown.
 	ExpireSeconds uint64
 	Purged        change.GTIDSet // gtid_purged: transactions that are no longer in the log.
@@ -87,6 +88,7 @@ func identify(ctx context.Context, q querier) (SourceInfo, error) {
 	info.RowMetadata, info.RowValueOptions = vars["binlog_row_metadata"], vars["binlog_row_value_options"]
 	info.Checksum, info.GTIDMode = vars["binlog_checksum"], vars["gtid_mode"]
 	info.SystemTimeZone = vars["system_time_zone"]
+	info.LowerCaseNames, _ = strconv.Atoi(vars["lower_case_table_names"])
 	info.ExpireSeconds, _ = strconv.ParseUint(vars["binlog_expire_logs_seconds"], 10, 64)
 	if !info.LogBin {
 		return info, logOff()
@@ -110,7 +112,7 @@ func logOff() error {
 func variables(ctx context.Context, q querier) (map[string]string, error) {
 	rows, err := q.QueryContext(ctx, origin+`SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','version_comment',
 		'server_uuid','server_id','log_bin','binlog_format','binlog_row_image','binlog_row_metadata',
-		'binlog_row_value_options','binlog_checksum','gtid_mode','binlog_expire_logs_seconds','system_time_zone')`)
+		'binlog_row_value_options','binlog_checksum','gtid_mode','binlog_expire_logs_seconds','system_time_zone','lower_case_table_names')`)
 	if err != nil {
 		return nil, mysqlconn.Describe("source", "ask for its settings", err)
 	}

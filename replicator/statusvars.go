@@ -55,8 +55,6 @@ func parseStatusVars(vars []byte, timestamp uint32) (change.SessionContext, erro
 			c.skip(int(c.uint8()) + 1)
 		case qCatalogNZ:
 			c.string8()
-		case qLCTimeNames:
-			c.skip(2)
 		case qTableMapForUpdate:
 			c.skip(8)
 		case qMasterDataWritten:
@@ -100,6 +98,8 @@ func sessionVar(code byte, c *cursor, s *change.SessionContext) bool {
 		s.CharsetClient, s.CollationConnection, s.CollationServer = c.uint16(), c.uint16(), c.uint16()
 	case qTimeZone:
 		s.TimeZone = c.string8()
+	case qLCTimeNames:
+		s.LCTimeNames = c.uint16()
 	case qCharsetDatabase:
 		s.CollationDatabase = c.uint16()
 	case qExplicitDefaultsTS:

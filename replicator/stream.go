@@ -59,19 +59,20 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 		return err
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from.ByGTID, inZone(info.SystemTimeZone, yield))
+	return r.pump(l, &frames, from.ByGTID, told(info, yield))
 }
 
-// inZone puts a zone in place of "SYSTEM" in the statements that depend on the source's own zone, where the source
-// tells which that is. Where it does not, the statement stays as it is, and whoever runs it refuses it.
-func inZone(system string, yield func(*change.Txn) error) func(*change.Txn) error {
-	zone, ok := schema.SystemZone(system)
-	if !ok {
-		return yield
-	}
+// told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
+// for (where that cannot be told, it stays as it is, and whoever runs the statement refuses it), and whether names mean
+// their lower case.
+func told(info SourceInfo, yield func(*change.Txn) error) func(*change.Txn) error {
+	zone, known := schema.SystemZone(info.SystemTimeZone)
 	return func(t *change.Txn) error {
-		if t.DDL != nil && t.DDL.Session.TimeZone == "SYSTEM" {
-			t.DDL.Session.TimeZone = zone
+		if t.DDL != nil {
+			t.DDL.LowerCaseNames = info.LowerCaseNames != 0
+			if known && t.DDL.Session.TimeZone == "SYSTEM" {
+				t.DDL.Session.TimeZone = zone
+			}
 		}
 		return yield(t)
 	}
@@ -86,6 +87,9 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 	defer s.Close()
 	info, err := Identify(ctx, s)
 	if err != nil {
+		return info, err
+	}
+	if err := sameCase(info.LowerCaseNames, r.cfg.LowerCaseNames); err != nil {
 		return info, err
 	}
 	var files []LogFile

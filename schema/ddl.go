@@ -78,6 +78,9 @@ type DDL struct {
 	Rename    []Pair   // For RENAME TABLE, in order; for ALTER TABLE … RENAME, one.
 	// Idempotent: running it a second time gives the same result, so that after a crash it can simply be run again.
 	Idempotent bool
+	// ByIDs: the definition may be the same before and after, though the rows are not. Whether it ran is told by the ids
+	// that InnoDB has given to its tables: see StorageIDs.
+	ByIDs bool
 	// NumbersRows: it adds an AUTO_INCREMENT column to a table, whose values follow the order of the rows in the
 	// clustered index. On a table without a primary key that order may differ between source and target.
 	NumbersRows bool
@@ -132,7 +135,10 @@ func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
 	if err := checkClientCharset(st); err != nil {
 		return nil, kind, err
 	}
-	r := &reader{tokens: tokens, database: st.Database}
+	r := &reader{tokens: tokens, database: st.Database, fold: st.LowerCaseNames}
+	if r.fold {
+		r.database = strings.ToLower(r.database)
+	}
 	d := r.statement()
 	r.foreignTables(d)
 	if r.fault != nil {

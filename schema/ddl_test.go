@@ -56,6 +56,8 @@ func TestParseDDL(t *testing.T) {
 		"alter table t encryption='N'":                                                                                                                               {Kind: AlterTable, Tables: in("t"), Unencrypted: true},
 		"alter table t add id int auto_increment primary key, auto_increment=100":                                                                                    {Kind: AlterTable, Tables: in("t"), NumbersRows: true},
 		"alter table t auto_increment=100":                                                                                                                           {Kind: AlterTable, Tables: in("t")},
+		"alter table p exchange partition p0 with table shop.x without validation":                                                                                   {Kind: AlterTable, Tables: []Name{{"app", "p"}, {"shop", "x"}}, ByIDs: true},
+		"alter table t add `schema` int default (month(now())), add connection_id int, add index connection_id (connection_id)":                                      {Kind: AlterTable, Tables: in("t")},
 		"alter table p drop partition p0":                                                                                                                            {Kind: AlterTable, Tables: in("p")},
 		"alter table p truncate partition p0":                                                                                                                        {Kind: AlterTable, Tables: in("p")},
 		"alter table p analyze partition p1":                                                                                                                         {Kind: Maintenance, Tables: in("p")},
@@ -141,7 +143,9 @@ func TestParseDDLRefuses(t *testing.T) {
 		"create table s (a int) engine=innodb ignore table t":          {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
 		"create table s (a int) with x as (select 1) select * from x":  {"BS-DDL-UNSUPPORTED", "CREATE TABLE … SELECT"},
 		"create table m (a int) engine=merge union=(a,b)":              {"BS-DDL-UNSUPPORTED", "UNION"},
-		"alter table p exchange partition p0 with table p2":            {"BS-DDL-UNSUPPORTED", "EXCHANGE PARTITION"},
+		"alter table p exchange partition p0 for table p2":             {"BS-DDL-UNPARSABLE", "EXCHANGE PARTITION"},
+		"alter table t add c bigint default (connection_id())":         {"BS-DDL-UNSUPPORTED", "CONNECTION_ID()"},
+		"alter table t add (c int, d varchar(64) default (SCHEMA ()))": {"BS-DDL-UNSUPPORTED", "SCHEMA()"},
 		"alter table p discard tablespace":                             {"BS-DDL-UNSUPPORTED", "TABLESPACE"},
 		"alter table p add column a int, import tablespace":            {"BS-DDL-UNSUPPORTED", "TABLESPACE"},
 		"insert into t values('secret')":                               {"BS-DML-STATEMENT", "INSERT"},
@@ -354,4 +358,43 @@ func FuzzParseDDL(f *testing.F) {
 			t.Fatalf("%s without a name", d.Kind)
 		}
 	})
+}
+
+// A name that one column gives up and another takes may leave the definition as it was.
+func TestColumnsThatTakeNames(t *testing.T) {
+	for actions, want := range map[string]bool{
+		"change a b int, change b a int first":                      true,
+		"change column a b int after c, change column b a int":      true,
+		"change `A` B int, change b a int after id":                 true,
+		"drop a, rename column b to a, add b int":                   true,
+		"drop column a, change b a int, add column (b int)":         true,
+		"rename column a to b, rename column b to a, add x int":     true,
+		"rename column a to b, rename column b to a":                false, // Their order shows it.
+		"drop a, rename column b to a":                              false, // Their number shows it.
+		"change a a bigint first, drop b":                           false,
+		"rename column a to x, add y int first":                     false,
+		"rename index a to b, rename index b to a, add x int":       false,
+		"drop a, add a int":                                         false, // As often as one likes.
+		"modify a int first, modify b int first":                    false,
+		"add column a int comment 'change a b, change b a' after b": false,
+	} {
+		d, err := ParseDDL(statement("alter table t " + actions))
+		if err != nil || d.ByIDs != want {
+			t.Errorf("%s: by ids %v, want %v, error %v", actions, d != nil && d.ByIDs, want, err)
+		}
+	}
+}
+
+// On a source with lower_case_table_names=1 names mean their lower case, under which its row events have them.
+func TestParseDDLFoldsNames(t *testing.T) {
+	st := &change.Statement{SQL: "RENAME TABLE Shop.`T` TO U, v TO Shop.W", Database: "APP", LowerCaseNames: true}
+	d, err := ParseDDL(st)
+	want := []Name{{"shop", "t"}, {"app", "u"}, {"app", "v"}, {"shop", "w"}}
+	if diff := cmp.Diff(want, d.Tables); err != nil || diff != "" {
+		t.Errorf("error %v: %s", err, diff)
+	}
+	st = &change.Statement{SQL: "DROP DATABASE Shop", LowerCaseNames: true}
+	if d, err = ParseDDL(st); err != nil || d.Databases[0] != "shop" {
+		t.Errorf("%+v, %v", d, err)
+	}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -20,6 +21,14 @@ func crossCheck(d *DDL, st *change.Statement, mode uint64) error {
 		return nil
 	}
 	other := fromAST(node, st.Database)
+	if other != nil && st.LowerCaseNames {
+		for i := range other.Tables {
+			other.Tables[i] = other.Tables[i].lower()
+		}
+		for i := range other.Databases {
+			other.Databases[i] = strings.ToLower(other.Databases[i])
+		}
+	}
 	same := other != nil && other.Kind == d.Kind && slices.Equal(other.Tables, d.Tables) &&
 		slices.Equal(other.Databases, d.Databases)
 	if !same {

@@ -14,6 +14,7 @@ type reader struct {
 	pos      int
 	definer  span   // Of the DEFINER clause, once read.
 	database string // Default database of the session.
+	fold     bool   // Names of databases and tables mean their lower case.
 	names    []reference
 	fault    *change.Fault
 }
@@ -159,6 +160,9 @@ func (r *reader) fullName(kind string, object bool) Name {
 	if n.Schema == "" {
 		r.fail(unparsable("a " + kind + " without a default database"))
 	}
+	if r.fold {
+		n = n.lower()
+	}
 	r.refer(n, object, from)
 	return n
 }
@@ -167,6 +171,9 @@ func (r *reader) fullName(kind string, object bool) Name {
 func (r *reader) databaseName(kind string) string {
 	from := r.peek().at.from
 	name := r.name(kind)
+	if r.fold {
+		name = strings.ToLower(name)
+	}
 	r.refer(Name{Schema: name}, false, from)
 	return name
 }

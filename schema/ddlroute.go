@@ -28,7 +28,7 @@ func (r *Routes) Statement(v *Verdict, st *change.Statement, f *Filter) (*Verdic
 	out.Database = r.Schema(st.Database)
 	switch {
 	case v.Action == Rewrite:
-		plain := change.Statement{SQL: v.DDL.SQL, Database: out.Database, Session: st.Session}
+		plain := change.Statement{SQL: v.DDL.SQL, Database: out.Database, Session: st.Session, LowerCaseNames: st.LowerCaseNames}
 		d, err := ParseDDL(&plain)
 		if err != nil {
 			return nil, nil, err
@@ -171,6 +171,9 @@ func (r *Routes) agreeTiDB(from, to *change.Statement) bool {
 		if n.Schema == "" {
 			n.Schema = st.Database
 		}
+		if st.LowerCaseNames {
+			return n.lower()
+		}
 		return n
 	}
 	return slices.EqualFunc(a, b, func(x, y Name) bool {
@@ -179,7 +182,7 @@ func (r *Routes) agreeTiDB(from, to *change.Statement) bool {
 		if x.Schema == "" && len(a) > 0 {
 			own := x
 			own.Schema = resolve(a[0], from).Schema
-			if y == r.Table(own) {
+			if own = resolve(own, from); y == r.Table(own) {
 				return true
 			}
 		}

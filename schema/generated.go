@@ -3,8 +3,8 @@ package schema
 import "strings"
 
 // markZoneBound finds the generated columns whose value follows the time zone of the session that writes the row:
-// those that read a TIMESTAMP or are one, and what is generated from them. (Functions such as UNIX_TIMESTAMP() are not
-// allowed there.) expressions are the columns' GENERATION_EXPRESSION, "" where there is none: the server writes names
+// those that read a TIMESTAMP or are one, or call FROM_UNIXTIME(), and what is generated from them. (UNIX_TIMESTAMP()
+// is not allowed there.) expressions are the columns' GENERATION_EXPRESSION, "" where there is none: the server writes names
 // in backticks. A generated column only refers to generated columns before it.
 func markZoneBound(t *Table, expressions []string) {
 	for i, expression := range expressions {
@@ -13,7 +13,7 @@ func markZoneBound(t *Table, expressions []string) {
 	}
 }
 
-// readsZone reports an expression that names a TIMESTAMP, or a column that is bound to a zone itself.
+// readsZone reports an expression that names a TIMESTAMP, a column that is bound to a zone itself, or a function that is.
 func readsZone(t *Table, expression string) bool {
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -21,5 +21,5 @@ func readsZone(t *Table, expression string) bool {
 			return true
 		}
 	}
-	return false
+	return strings.Contains(expression, "from_unixtime(") || strings.Contains(expression, "convert_tz(") && strings.Contains(strings.ToUpper(expression), "'SYSTEM'")
 }

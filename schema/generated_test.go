@@ -5,7 +5,10 @@ import "testing"
 func TestMarkZoneBound(t *testing.T) {
 	columns := []Column{{Name: "ts", DataType: "timestamp"}, {Name: "d", DataType: "datetime"}, {Name: "n", DataType: "int"}, {Name: "g", DataType: "date", Generated: StoredColumn}}
 	for expression, want := range map[string]bool{
-		"cast(`ts` as date)":       true,
+		"cast(`ts` as date)": true,
+		"from_unixtime(`n`)": true,
+		"convert_tz(`d`,_utf8mb4'SYSTEM',_utf8mb4'+00:00')": true,
+		"convert_tz(`d`,_utf8mb4'+01:00',_utf8mb4'+00:00')": false,
 		"cast(`d` as date)":        false,
 		"(`n` + 1)":                false,
 		"concat(_utf8mb4'ts',`n`)": false,

@@ -18,6 +18,9 @@ type Name struct{ Schema, Table string }
 // String is schema.table, for people.
 func (n Name) String() string { return n.Schema + "." + n.Table }
 
+// lower is the name as a server with lower_case_table_names=1 keeps it.
+func (n Name) lower() Name { return Name{strings.ToLower(n.Schema), strings.ToLower(n.Table)} }
+
 // Quoted is `schema`.`table`, ready for SQL.
 func (n Name) Quoted() string { return QuoteName(n.Schema) + "." + QuoteName(n.Table) }
 

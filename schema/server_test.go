@@ -32,6 +32,7 @@ func TestServer(t *testing.T) {
 	t.Run("catalog of families", func(t *testing.T) { testCatalogFamilies(t, s) })
 	t.Run("catalog with a hidden primary key", func(t *testing.T) { testCatalogGIPK(t, s) })
 	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, s) })
+	t.Run("storage ids", func(t *testing.T) { testStorageIDs(t, s) })
 	t.Run("session", func(t *testing.T) { testSession(t, s) })
 	t.Run("binlog texts", func(t *testing.T) { testBinlogTexts(t, s) })
 	t.Run("weights", func(t *testing.T) { testWeights(t, s) })
@@ -278,15 +279,15 @@ func testSession(t *testing.T, s *testmysql.Server) {
 	}
 	run(change.SessionContext{NoForeignKeyChecks: true, RelaxedUnique: true, AutoIsNull: true, CharsetClient: 8,
 		CollationConnection: 47, CollationServer: 45, DefaultCollationUTF8MB4: 45, TimeZone: "+02:30", AutoIncrementIncrement: 2,
-		AutoIncrementOffset: 2, Timestamp: time.Unix(1700000000, 123456000), ExplicitDefaultsTS: &yes})
+		AutoIncrementOffset: 2, Timestamp: time.Unix(1700000000, 123456000), ExplicitDefaultsTS: &yes, LCTimeNames: 4})
 	var got string
 	err = conn.QueryRowContext(t.Context(), `SELECT CONCAT_WS(' ', @@foreign_key_checks, @@unique_checks, @@sql_auto_is_null,
 @@character_set_client, @@collation_connection, @@collation_server, @@default_collation_for_utf8mb4, @@time_zone,
-@@auto_increment_increment, @@auto_increment_offset, @@timestamp, @@explicit_defaults_for_timestamp)`).Scan(&got)
+@@auto_increment_increment, @@auto_increment_offset, @@timestamp, @@explicit_defaults_for_timestamp, @@lc_time_names)`).Scan(&got)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "0 0 1 latin1 latin1_bin utf8mb4_general_ci utf8mb4_general_ci +02:30 2 2 1700000000.123456 1"
+	want := "0 0 1 latin1 latin1_bin utf8mb4_general_ci utf8mb4_general_ci +02:30 2 2 1700000000.123456 1 de_DE"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,9 @@ var sqlModes = [...]string{
 // NO_KEY_OPTIONS, NO_TABLE_OPTIONS and NO_FIELD_OPTIONS (13–15: the output of SHOW CREATE) and NO_AUTO_CREATE_USER
 // (28: GRANT).
 const withoutEffect = 1<<4 | 1<<13 | 1<<14 | 1<<15 | 1<<28
+
+// generalCI is the id of utf8mb4_general_ci.
+const generalCI = 45
 
 // SessionStatements are the SET statements that recreate the event's session on the target before its DDL. Run them
 // in order on a session of their own: nothing undoes them. The default database is the statement's, not the
@@ -49,6 +53,7 @@ func SessionStatements(c change.SessionContext) ([]string, error) {
 	set("foreign_key_checks=%d", bit(!c.NoForeignKeyChecks))
 	set("unique_checks=%d", bit(!c.RelaxedUnique))
 	set("sql_auto_is_null=%d", bit(c.AutoIsNull))
+	set("lc_time_names=%d", c.LCTimeNames) // Not carried: en_US, whatever the target's default is.
 	for _, v := range []struct {
 		name  string
 		value uint16
@@ -56,9 +61,12 @@ func SessionStatements(c change.SessionContext) ([]string, error) {
 		{"character_set_client", c.CharsetClient},
 		{"collation_connection", c.CollationConnection},
 		{"collation_server", c.CollationServer},
-		{"default_collation_for_utf8mb4", c.DefaultCollationUTF8MB4},
-		{"auto_increment_increment", c.AutoIncrementIncrement},
-		{"auto_increment_offset", c.AutoIncrementOffset},
+		// Sources before 8.0 do not carry it: theirs was utf8mb4_general_ci.
+		{"default_collation_for_utf8mb4", cmp.Or(c.DefaultCollationUTF8MB4, generalCI)},
+		// The event carries these two where one of them is not 1, whatever the target's default is: an ALTER that adds an
+		// AUTO_INCREMENT column numbers rows.
+		{"auto_increment_increment", max(1, c.AutoIncrementIncrement)},
+		{"auto_increment_offset", max(1, c.AutoIncrementOffset)},
 	} {
 		if v.value != 0 {
 			set("%s=%d", v.name, v.value)

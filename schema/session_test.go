@@ -17,7 +17,8 @@ func TestSessionStatements(t *testing.T) {
 		want []string
 	}{
 		"an event that carries nothing still has flags": {change.SessionContext{}, []string{
-			"SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0"}},
+			"SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0", "SET SESSION lc_time_names=0",
+			"SET SESSION default_collation_for_utf8mb4=45", "SET SESSION auto_increment_increment=1", "SET SESSION auto_increment_offset=1"}},
 		"everything": {change.SessionContext{
 			SQLMode: bits(1<<2 | 1<<19 | 1<<32), NoForeignKeyChecks: true, RelaxedUnique: true, AutoIsNull: true,
 			CharsetClient: 8, CollationConnection: 255, CollationServer: 45, DefaultCollationUTF8MB4: 45, CollationDatabase: 8,
@@ -25,14 +26,16 @@ func TestSessionStatements(t *testing.T) {
 			Timestamp: time.Unix(1700000000, 1234000), ExplicitDefaultsTS: &no, DefaultTableEncryption: &no, SQLRequirePrimaryKey: &no,
 		}, []string{
 			"SET SESSION sql_mode='ANSI_QUOTES,NO_AUTO_VALUE_ON_ZERO,TIME_TRUNCATE_FRACTIONAL'",
-			"SET SESSION foreign_key_checks=0", "SET SESSION unique_checks=0", "SET SESSION sql_auto_is_null=1",
+			"SET SESSION foreign_key_checks=0", "SET SESSION unique_checks=0", "SET SESSION sql_auto_is_null=1", "SET SESSION lc_time_names=0",
 			"SET SESSION character_set_client=8", "SET SESSION collation_connection=255", "SET SESSION collation_server=45",
 			"SET SESSION default_collation_for_utf8mb4=45", "SET SESSION auto_increment_increment=2", "SET SESSION auto_increment_offset=3",
 			"SET SESSION time_zone='Europe/Berlin'", "SET SESSION timestamp=1700000000.001234", "SET SESSION explicit_defaults_for_timestamp=0"}},
 		"a statement of 8.0 that makes no TIMESTAMP leaves those that are there alone": {change.SessionContext{DDLXID: 7}, []string{
-			"SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0", "SET SESSION explicit_defaults_for_timestamp=1"}},
+			"SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0", "SET SESSION lc_time_names=0",
+			"SET SESSION default_collation_for_utf8mb4=45", "SET SESSION auto_increment_increment=1", "SET SESSION auto_increment_offset=1", "SET SESSION explicit_defaults_for_timestamp=1"}},
 		"bits of 5.7 without effect on definitions fall away": {change.SessionContext{SQLMode: bits(1<<28 | 1<<13 | 1<<21)}, []string{
-			"SET SESSION sql_mode='STRICT_TRANS_TABLES'", "SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0"}},
+			"SET SESSION sql_mode='STRICT_TRANS_TABLES'", "SET SESSION foreign_key_checks=1", "SET SESSION unique_checks=1", "SET SESSION sql_auto_is_null=0", "SET SESSION lc_time_names=0",
+			"SET SESSION default_collation_for_utf8mb4=45", "SET SESSION auto_increment_increment=1", "SET SESSION auto_increment_offset=1"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, err := SessionStatements(test.c)

@@ -57,7 +57,11 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 			return err
 		}
 	}
-	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter,
+	lowerCase, err := lowerCaseNames(setup, meta)
+	if err != nil {
+		return err
+	}
+	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
 		Heartbeat: s.o.Heartbeat, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
 	admitted, err := reader.Admit(ctx, st.Checkpoint)
 	if err != nil {
@@ -98,6 +102,14 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	s.mu.Unlock()
 	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
 	return s.join(ctx, app, reader, from)
+}
+
+// lowerCaseNames is lower_case_table_names of the target.
+func lowerCaseNames(ctx context.Context, meta *mysqlconn.Session) (n int, err error) {
+	if err := meta.QueryRow(ctx, "SELECT @@lower_case_table_names").Scan(&n); err != nil {
+		return 0, mysqlconn.Describe("target", "ask for lower_case_table_names", err)
+	}
+	return n, nil
 }
 
 // resume makes a checkpoint the one from which lag is told.

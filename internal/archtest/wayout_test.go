@@ -29,6 +29,7 @@ var waysOut = map[string]string{
 	"BS-TARGET-LOST-COMMITS": "TestWaysOut",
 	"BS-SERVER-ID-CLASH":     "TestServerIDClash",
 	"BS-DDL-UNPARSABLE":      "TestWaysOut",
+	"BS-NAME-CASE":           "TestNamesComparedDifferentlyAreRefused",
 	"BS-DDL-DOUBT":           "TestRulesLetTheStreamGoOn",
 	"BS-DDL-TIMEZONE":        "TestDDLInTheTimeZoneOfTheSourcesMachine",
 	"BS-SOURCE-BEHIND":       "TestReplicaThatLagsIsRefused",

@@ -227,19 +227,27 @@ func (in *Install) initialise(ctx context.Context, cache string) error {
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
-	args := append(in.folders(), "--initialize-insecure", "--datadir="+fresh,
+	if err := in.makeDataDir(ctx, fresh); err != nil {
+		return err
+	}
+	return os.Rename(fresh, in.template)
+}
+
+// makeDataDir initialises a data directory.
+func (in *Install) makeDataDir(ctx context.Context, dir string, flags ...string) error {
+	args := append(in.folders(), "--initialize-insecure", "--datadir="+dir,
 		"--loose-innodb-redo-log-capacity=8M", // Bytes that each copy pays for.
 		"--loose-auto-generate-certs=OFF", "--loose-sha256-password-auto-generate-rsa-keys=OFF",
 		"--loose-caching-sha2-password-auto-generate-rsa-keys=OFF",
 		"--innodb-flush-log-at-trx-commit=2", "--log-error-verbosity=1")
-	if out, err := in.command(ctx, "", args...).CombinedOutput(); err != nil {
+	if out, err := in.command(ctx, "", append(args, flags...)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
 	}
 	// Two servers with one auto.cnf would share a server_uuid.
-	if err := os.Remove(filepath.Join(fresh, "auto.cnf")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(dir, "auto.cnf")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.Rename(fresh, in.template)
+	return nil
 }
 
 // lockCache keeps other processes out of the cache, and makes it when it is not there.

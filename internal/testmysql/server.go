@@ -65,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.makeDir(ctx); err != nil {
 		return nil, fmt.Errorf("folder of server %s: %w", o.Name, err)
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("folder of server %s: %w", o.Name, errors.Join(err, s.removeFiles()))
 	}
 	for attempt := 1; ; attempt++ {
@@ -94,7 +94,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // prepare fills the server's folder: data directory, certificates, keyring.
-func (s *Server) prepare() error {
+func (s *Server) prepare(ctx context.Context) error {
 	s.DataDir, s.Socket = filepath.Join(s.Dir, "data"), filepath.Join(s.Dir, "sock")
 	if len(s.Socket) > 100 { // sockaddr_un holds 107 bytes.
 		short, err := os.MkdirTemp("/tmp", "bs-")
@@ -103,7 +103,11 @@ func (s *Server) prepare() error {
 		}
 		s.Socket = filepath.Join(short, "sock")
 	}
-	if err := os.CopyFS(s.DataDir, os.DirFS(s.install.template)); err != nil {
+	if s.options.LowerCaseNames {
+		if err := s.install.makeDataDir(ctx, s.DataDir, lowerCaseNames); err != nil {
+			return fmt.Errorf("data directory: %w", err)
+		}
+	} else if err := os.CopyFS(s.DataDir, os.DirFS(s.install.template)); err != nil {
 		return fmt.Errorf("copy of the initialised data directory: %w", err)
 	}
 	if err := s.writeCertificates(); err != nil {

@@ -1,0 +1,3 @@
+CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20));
+CREATE TABLE child (id INT PRIMARY KEY, t INT);
+INSERT INTO t (v) VALUES ('one'),('two'),('three'),('four');

@@ -1,0 +1,5 @@
+CREATE DATABASE ${schema}_a;
+CREATE DATABASE ${schema}_b;
+CREATE TABLE ${schema}_a.t (id INT PRIMARY KEY, v INT);
+CREATE TABLE ${schema}_b.t (id INT PRIMARY KEY, v INT);
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
