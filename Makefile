@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench-memory vet check clean
+.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench-memory vet check race clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -46,8 +46,15 @@ fuzz-decoders: ## Mutated input for each decoder, BINSEAL_FUZZ_FOR (default 10m)
 fuzz-apply: ## Random schemas and transactions in both modes, and the weights of all collations, for BINSEAL_FUZZ_FOR (default 30m). BINSEAL_FUZZ_SEED=n repeats a run.
 	BINSEAL_FUZZ_FOR=$${BINSEAL_FUZZ_FOR:-30m} $(GO) test -count=1 -timeout 12h -v -run "FuzzApply" ./internal/fuzzapply
 
-check: vet ## Format, vet, and the tests of the internal packages.
-	$(GO) test -count=1 -p $(TEST_P) ./internal/...
+# Packages whose tests are about one package; the others drive whole daemons.
+UNITS = $$($(GO) list ./... | grep -v -e /internal/cases -e /internal/chaos -e /internal/demo -e /internal/fuzzapply -e /bench)
+
+check: vet ## Format, vet, the house rules, and the unit tests under the race detector (needs gcc). Goroutines left behind fail each package.
+	$(GO) test -count=1 ./internal/archtest
+	$(GO) test -race -count=1 -timeout 60m -p $(TEST_P) $(UNITS)
+
+race: ## Daemons that are built with the race detector, under load, faults and kills (needs gcc).
+	BINSEAL_RACE=1 $(GO) test -race -count=1 -timeout 60m -run 'TestStreamEndsEqual|TestStreamComesBack|Kill|TakesOver|TestDefinitions' ./internal/chaos
 
 clean:
 	rm -f binseal

@@ -262,13 +262,13 @@ func (a *Applier) apply(ctx context.Context, it item) error {
 }
 
 // advance gives the next item its number and moves the checkpoint behind it.
-func (a *Applier) advance(end change.Position, gtids change.GTIDSet, commitTime time.Time) {
+func (a *Applier) advance(end change.Position, gtids change.GTIDSet, commitTime time.Time, undecided change.Undecided) {
 	a.epoch++
 	a.gtids.Union(gtids)
 	if a.filled(end) { // The rows of a created table are part of what is about to be committed.
 		a.cp.Created = ""
 	}
-	a.cp.Pos = end
+	a.cp.Pos, a.cp.Undecided = end, undecided
 	a.cp.GTIDs = a.gtids.String()
 	if !commitTime.IsZero() {
 		a.cp.CommitTime = commitTime
@@ -297,7 +297,7 @@ func (a *Applier) applyBeat(ctx context.Context) error {
 	if err := a.confirm(); err != nil {
 		return err
 	}
-	a.advance(a.cp.Pos, change.GTIDSet{}, a.cp.CommitTime)
+	a.advance(a.cp.Pos, change.GTIDSet{}, a.cp.CommitTime, a.cp.Undecided)
 	if err := a.record(ctx, nil); err != nil {
 		return a.failed(ctx, &epoch{first: a.cp.Pos, end: a.cp.Pos, transactions: 1}, err, false)
 	}

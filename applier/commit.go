@@ -51,7 +51,7 @@ func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
 	if err != nil {
 		return fmt.Errorf("plan %s–%s: %w", e.first, e.end, err)
 	}
-	a.advance(e.end, e.gtids, e.commitTime)
+	a.advance(e.end, e.gtids, e.commitTime, e.undecided)
 	a.prove(e.evidence)
 	leader, followers := a.leaders[a.epoch%2], a.follow[:len(p.followers)]
 	crashpoint.Reach(crashpoint.EpochBegin)

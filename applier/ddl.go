@@ -82,8 +82,8 @@ func (a *Applier) applyDDL(ctx context.Context, it *ddlItem) error {
 		}
 	}
 	var gtids change.GTIDSet
-	gtids.Add(t.GTID)
-	a.advance(t.End, gtids, t.CommitTime)
+	t.AddTo(&gtids)
+	a.advance(t.End, gtids, t.CommitTime, t.Undecided)
 	a.prove(t.Evidence)
 	return a.recordDDL(ctx, t, did, held)
 }
@@ -306,8 +306,8 @@ func (a *Applier) intent(ctx context.Context, t *change.Txn, d *schema.DDL) (*ch
 		return intent, nil
 	}
 	gtids := a.gtids.Clone()
-	gtids.Add(t.GTID)
-	intent.After.Pos, intent.After.GTIDs, intent.After.CommitTime = t.End, gtids.String(), t.CommitTime
+	t.AddTo(&gtids)
+	intent.After.Pos, intent.After.GTIDs, intent.After.CommitTime, intent.After.Undecided = t.End, gtids.String(), t.CommitTime, t.Undecided
 	if !t.Evidence.IsZero() {
 		intent.After.Evidence = t.Evidence
 	}
@@ -415,7 +415,7 @@ func (a *Applier) settle(ctx context.Context, intent *checkpoint.Intent) error {
 	if intent.After.Source.ServerUUID != a.cp.Source.ServerUUID {
 		end = change.Position{} // Another server of the same history goes on: see replicator, Admit.
 	}
-	a.advance(end, after, intent.After.CommitTime)
+	a.advance(end, after, intent.After.CommitTime, intent.After.Undecided)
 	a.prove(intent.After.Evidence)
 	a.cp.Created = intent.After.Created
 	return a.record(ctx, nil, intent.Held...)

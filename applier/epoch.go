@@ -33,7 +33,8 @@ type epoch struct {
 	recovery bool // Part of it may be on the target already.
 
 	first, end   change.Position
-	gtids        change.GTIDSet // Of the epoch's transactions.
+	gtids        change.GTIDSet   // Of the epoch's transactions.
+	undecided    change.Undecided // Behind the epoch.
 	commitTime   time.Time
 	evidence     change.Evidence // Of the last of them that shows any.
 	transactions int
@@ -189,7 +190,8 @@ func (e *epoch) note(t *change.Txn) {
 	if !t.Evidence.IsZero() {
 		e.evidence = t.Evidence
 	}
-	e.gtids.Add(t.GTID)
+	t.AddTo(&e.gtids)
+	e.undecided = t.Undecided
 	e.transactions++
 	e.logBytes += t.LogBytes
 }

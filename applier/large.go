@@ -107,7 +107,7 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 		if p.last == nil {
 			continue
 		}
-		a.advance(p.last.End, p.changes.gtids, p.last.CommitTime)
+		a.advance(p.last.End, p.changes.gtids, p.last.CommitTime, p.last.Undecided)
 		a.prove(p.last.Evidence)
 		return a.endLarge(ctx, w, leader, whole, rows)
 	}

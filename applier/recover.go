@@ -45,7 +45,7 @@ func (a *Applier) collectHalf(ctx context.Context, in <-chan *change.Txn, out ch
 			return false, err
 		}
 		e.note(t)
-		gtids.Add(t.GTID)
+		t.AddTo(&gtids)
 		covered, err := a.half.Covered(a.cp.ByGTID, e.end, gtids)
 		if err != nil {
 			return false, err

@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -12,11 +11,7 @@ import (
 	"github.com/binseal/binseal/stream"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	chaos.RemoveBuilds()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { chaos.Main(m) }
 
 // begin starts a stream between servers with room for large transactions.
 func begin(t *testing.T) (*chaos.Rig, *chaos.Daemon) {

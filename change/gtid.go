@@ -169,6 +169,21 @@ func (s GTIDSet) Without(g GTID) GTIDSet {
 	return out
 }
 
+// Minus is the set without the members of o, one by one: o is small.
+func (s GTIDSet) Minus(o GTIDSet) GTIDSet {
+	out := s.Clone()
+	for id, tags := range o.set {
+		for tag, intervals := range tags {
+			for _, in := range intervals {
+				for n := in.Start; n < in.Stop; n++ {
+					out = out.Without(GTID{UUID: id, Tag: tag.String(), GNO: n})
+				}
+			}
+		}
+	}
+	return out
+}
+
 // Contains reports whether every member of o is in s.
 func (s GTIDSet) Contains(o GTIDSet) bool {
 	if o.IsEmpty() {

@@ -87,9 +87,43 @@ type Checkpoint struct {
 	ClockOffset time.Duration `json:"clock_offset_ns"`
 	// Evidence of the last applied transaction that shows any: see replicator, Admit.
 	Evidence Evidence `json:"evidence,omitzero"`
+	// Undecided are the XA transactions that the source has prepared before Pos and not decided: what they change is
+	// neither visible on the source nor on the target.
+	Undecided Undecided `json:"undecided,omitzero"`
 	// Created names the transaction behind Pos whose CREATE TABLE has run and whose rows have not been committed:
 	// see applier, createHead. "" nearly always.
 	Created string `json:"created,omitempty"`
+}
+
+// Undecided are XA transactions between XA PREPARE, where the log has their rows, and XA COMMIT or XA ROLLBACK, any
+// number of transactions later. The zero value is none.
+type Undecided struct {
+	Since Position `json:"since"` // Begin of the oldest in the source's log.
+	Count int      `json:"count"`
+	GTIDs string   `json:"gtids,omitempty"` // Of the XA PREPAREs; never part of Checkpoint.GTIDs.
+}
+
+// Without takes XA PREPAREs out whose GTIDs are taken for applied.
+func (u Undecided) Without(gone GTIDSet) (Undecided, error) {
+	all, err := ParseGTIDSet(u.GTIDs)
+	if err != nil || all.IsEmpty() {
+		return u, err
+	}
+	count := int(all.CountMissing(gone))
+	if count == 0 {
+		return Undecided{}, nil
+	}
+	u.GTIDs, u.Count = all.Minus(gone).String(), count
+	return u, nil
+}
+
+// Resume is the place from which the log must be read when the stream goes on by position: undecided XA transactions
+// have to be read again, and whatever else lies before Pos is on the target.
+func (c Checkpoint) Resume() Position {
+	if c.Undecided.Count > 0 {
+		return c.Undecided.Since
+	}
+	return c.Pos
 }
 
 // String names the checkpoint for logs and errors.

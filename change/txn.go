@@ -117,10 +117,14 @@ const (
 // valid End. A reader that fails inside a transaction never delivers its last part, so whoever holds the earlier
 // parts must roll them back. Most transactions are one part: First and Last both set.
 //
-// A Txn with neither rows nor DDL moves the checkpoint only: an empty transaction, one of excluded tables, or, without
-// a commit time, the begin of a new file of the log.
+// A Txn with neither rows nor DDL moves the checkpoint only: an empty transaction, one of excluded tables, an XA
+// PREPARE (without a GTID, since the checkpoint does not have it yet), or, without a commit time, the begin of a new
+// file of the log.
 type Txn struct {
-	GTID        GTID
+	GTID GTID
+	// Prepared is set when the transaction decides an XA transaction (XA COMMIT, XA ROLLBACK): the GTID of the XA
+	// PREPARE, which stays out of the checkpoint until then.
+	Prepared    GTID
 	First, Last bool
 	Start       Position  // Begin of the transaction's first event.
 	End         Position  // Behind the transaction's last event: where to resume once it is applied.
@@ -133,6 +137,14 @@ type Txn struct {
 	DDL      *Statement
 	Bytes    int    // Memory held by Rows, in bytes.
 	LogBytes uint64 // Length of this part in the source's binary log.
+	// Undecided are the XA transactions that are prepared and not decided behind this one.
+	Undecided Undecided
+}
+
+// AddTo puts the GTIDs that the transaction completes into a set.
+func (t *Txn) AddTo(set *GTIDSet) {
+	set.Add(t.GTID)
+	set.Add(t.Prepared)
 }
 
 // Whole reports that the transaction came in one part.

@@ -91,7 +91,7 @@ func TestLagBody(t *testing.T) {
 		Basis: change.BasisImmediateCommit, Behind: &stream.Behind{Exact: true},
 		DrainSeconds: seconds(0), ETASeconds: seconds(0), ETAState: stream.ETACaughtUp,
 		Read: mark, Applied: mark, SourceEnd: mark, ServerUUID: "u", SourceSampleAgeSeconds: seconds(0.4),
-		ClockOffsetMS: seconds(-3.1), ObservedAt: time.Date(2026, 11, 23, 10, 0, 0, 123e6, time.UTC),
+		ClockOffsetMS: seconds(-3.1), ObservedAt: time.Date(2026, 11, 23, 10, 0, 0, 123e6, time.UTC), PreparedXA: 2,
 	}
 	want := `{"stream":"shop","state":"streaming","caught_up":true,"lag_seconds":0.004,"stale":false,` +
 		`"basis":"immediate_commit_timestamp","behind":{"bytes":0,"transactions":0,"exact":true},"drain_seconds":0,` +
@@ -99,7 +99,7 @@ func TestLagBody(t *testing.T) {
 		`"read":{"file":"binlog.000003","pos":88123,"gtid":"g:1-5"},` +
 		`"applied":{"file":"binlog.000003","pos":88123,"gtid":"g:1-5"},` +
 		`"source_end":{"file":"binlog.000003","pos":88123,"gtid":"g:1-5"},"server_uuid":"u",` +
-		`"source_sample_age_seconds":0.4,"clock_offset_ms":-3.1,"observed_at":"2026-11-23T10:00:00.123Z"}` + "\n"
+		`"source_sample_age_seconds":0.4,"clock_offset_ms":-3.1,"observed_at":"2026-11-23T10:00:00.123Z","prepared_xa":2}` + "\n"
 	if diff := cmp.Diff(want, get(t, fakeView{lag: lag}, "/lag").Body.String()); diff != "" {
 		t.Errorf("body of /lag (-want +got):\n%s", diff)
 	}

@@ -44,7 +44,10 @@ func admit(info SourceInfo, files []LogFile, from change.Checkpoint) error {
 	if err := sameSource(from.Source, info.Source); err != nil {
 		return err
 	}
-	return admitPosition(files, from.Pos)
+	if err := admitPosition(files, from.Pos); err != nil || from.Resume() == from.Pos {
+		return err
+	}
+	return admitPosition(files, from.Resume())
 }
 
 func admitGTIDs(info SourceInfo, from change.Checkpoint) error {

@@ -26,6 +26,8 @@ const (
 //	GTID, QUERY                                                       DDL
 //	GTID, QUERY BEGIN, QUERY CREATE TABLE, (TABLE_MAP…, ROWS…)…, XID   CREATE TABLE … SELECT, from 8.0.21 on
 //	GTID, TRANSACTION_PAYLOAD [QUERY BEGIN … XID]                     the same, compressed
+//	GTID, QUERY XA START, (TABLE_MAP…, ROWS…)…, QUERY XA END, XA_PREPARE   held until it is decided: see heldSet
+//	GTID, QUERY XA COMMIT or XA ROLLBACK                                   the decision
 //
 // Without GTIDs the source writes ANONYMOUS_GTID, or before MySQL 5.7 nothing. A transaction without changes of
 // included tables is yielded too, since its GTID must reach the checkpoint. Not safe for concurrent use.
@@ -36,12 +38,21 @@ type assembler struct {
 	admit   func(change.GTID) error // Called with each GTID event: refuses one that was applied before.
 	done    func(change.GTID)       // Called behind each whole transaction.
 	maxPart int                     // Bytes of rows above which a part is yielded.
+	maxHeld int                     // Bytes of rows of XA transactions, the open one included.
 	// byPosition: the checkpoint is a place in the log, not a GTID set.
 	byPosition bool
-	payload    payloadReader
-	tables     tableMaps
+	// replay is where the checkpoint is when the log is read from a place before it; reread are the XA PREPAREs that
+	// the checkpoint knows as undecided, the first of them at since, and that have not come again.
+	replay    change.Position
+	reread    change.GTIDSet
+	since     change.Position
+	held      heldSet
+	undecided change.Undecided // Describes held.
+	payload   payloadReader
+	tables    tableMaps
 
 	phase     phase
+	xa        bool // The open transaction began with XA START.
 	gtid      change.GTID
 	committed time.Time // immediate_commit_timestamp of the open transaction; zero when not carried.
 	original  time.Time // original_commit_timestamp of it; zero when not carried.
@@ -126,6 +137,8 @@ func (a *assembler) dispatch(ev event) error {
 		return a.addRows(ev)
 	case typeRotate, typeStop, typeFormatDescription:
 		return a.boundary(ev)
+	case typeXAPrepare:
+		return a.prepare(ev)
 	case typePreviousGTIDs:
 		return a.newFile(ev)
 	case typeRowsQuery, typeViewChange, typeTransactionCtx, typeIgnorable:
@@ -134,13 +147,21 @@ func (a *assembler) dispatch(ev event) error {
 	return refuse(ev)
 }
 
+// emit yields a part of a transaction that ends with ev, unless the target has it.
+func (a *assembler) emit(ev event, txn *change.Txn) error {
+	if a.replaying(ev) {
+		return nil
+	}
+	return a.yield(txn)
+}
+
 // newFile yields the begin of a file of the log, when the source is read by position: an idle source whose log has
 // been rotated has nothing else by which the checkpoint could reach its end, and could not purge the file before.
 func (a *assembler) newFile(ev event) error {
 	if !a.byPosition || a.phase != between {
 		return nil
 	}
-	return a.yield(&change.Txn{First: true, Last: true, Start: ev.end, End: ev.end})
+	return a.emit(ev, &change.Txn{First: true, Last: true, Start: ev.end, End: ev.end, Undecided: a.undecided})
 }
 
 // announce opens a transaction.
@@ -175,7 +196,7 @@ func (a *assembler) nameless() error {
 func (a *assembler) reset(ev event) {
 	a.gtid, a.committed, a.original, a.start, a.last = change.GTID{}, time.Time{}, time.Time{}, ev.start, ev.start
 	a.digest = rowDigest{}
-	a.part, a.partStart, a.rows, a.bytes, a.marks = 0, 0, nil, 0, nil
+	a.part, a.partStart, a.rows, a.bytes, a.marks, a.xa = 0, 0, nil, 0, nil, false
 	a.tables.endStatement()
 }
 
@@ -188,8 +209,7 @@ func (a *assembler) query(ev event) error {
 	v, name := classify(q.sql)
 	switch v {
 	case verbXA:
-		return halt("BS-XA-UNSUPPORTED", "the source runs XA transactions, which are not replicated yet",
-			"let the application use plain transactions, then copy the data anew or start behind the last XA transaction")
+		return a.xaStatement(ev, q.sql)
 	case verbDML:
 		return statementFormat()
 	case verbBegin:
@@ -245,7 +265,7 @@ func (a *assembler) insideTransaction(ev event, q queryEvent) error {
 	txn := a.take(ev, false)
 	txn.DDL = st
 	a.part++
-	return a.yield(txn)
+	return a.emit(ev, txn)
 }
 
 // statement reads a statement's context.
@@ -320,7 +340,7 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 	}
 	txn := a.take(ev, true)
 	txn.DDL = st
-	return a.finish(txn)
+	return a.finish(ev, txn)
 }
 
 // addRows takes a row event; rows of excluded tables are dropped without a look.
@@ -337,30 +357,38 @@ func (a *assembler) addRows(ev event) error {
 	if err != nil {
 		return err
 	}
-	if added := len(rows) - len(a.rows); added > 0 {
+	if added := len(rows) - len(a.rows); added > 0 && (a.xa || !a.replaying(ev)) {
 		a.bytes += ev.held + added*rowOverhead
 		a.rows = rows
 	}
 	if stmtEnd {
 		a.tables.endStatement()
 	}
-	if a.bytes <= a.maxPart {
+	switch {
+	case a.xa && a.held.bytes+a.bytes > a.maxHeld:
+		return xaTooLarge()
+	case a.xa || a.bytes <= a.maxPart:
 		return nil
 	}
 	txn := a.take(ev, false)
 	a.part++
-	return a.yield(txn)
+	return a.emit(ev, txn)
 }
 
 // commit yields the last part of the open transaction.
-func (a *assembler) commit(ev event) error { return a.finish(a.take(ev, true)) }
+func (a *assembler) commit(ev event) error {
+	if a.xa {
+		return malformed(errors.New("an XA transaction ends like a plain one"))
+	}
+	return a.finish(ev, a.take(ev, true))
+}
 
 // take makes a part of what is held; ev is its last event.
 func (a *assembler) take(ev event, last bool) *change.Txn {
 	txn := &change.Txn{
 		GTID: a.gtid, First: a.part == 0, Last: last,
 		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
-		Rows: a.rows, Bytes: a.bytes,
+		Rows: a.rows, Bytes: a.bytes, Undecided: a.undecided,
 	}
 	if a.committed.IsZero() {
 		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader
@@ -376,10 +404,10 @@ func (a *assembler) take(ev event, last bool) *change.Txn {
 }
 
 // finish yields the last part and closes the transaction.
-func (a *assembler) finish(txn *change.Txn) error {
+func (a *assembler) finish(ev event, txn *change.Txn) error {
 	a.phase = between
 	a.tables.endStatement()
-	if err := a.yield(txn); err != nil {
+	if err := a.emit(ev, txn); err != nil {
 		return err
 	}
 	a.done(txn.GTID)
@@ -409,9 +437,6 @@ func refuse(ev event) error {
 	switch ev.typ {
 	case typeIntvar, typeRand, typeUserVar, typeBeginLoadQuery, typeExecuteLoadQuery:
 		return statementFormat()
-	case typeXAPrepare:
-		return halt("BS-XA-UNSUPPORTED", "the source prepares an XA transaction, which is not replicated yet",
-			"let the application use plain transactions, then copy the data anew or start behind the last XA transaction")
 	case typeIncident:
 		return halt("BS-INCIDENT", "the source recorded that its log misses changes (an INCIDENT event)",
 			"find the incident in the source's error log; the data must be copied anew")

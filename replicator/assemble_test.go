@@ -21,10 +21,13 @@ func read(t testing.TB, packets [][]byte, byGTID bool, edit func(*framer, *assem
 	}
 	r := New(Config{Filter: filter, MaxRowBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
 	frames := framer{byGTID: byGTID}
-	a := r.assembler(byGTID, func(txn *change.Txn) error {
+	a, err := r.assembler(change.Checkpoint{ByGTID: byGTID}, func(txn *change.Txn) error {
 		lines = append(lines, line(txn))
 		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer a.payload.close()
 	if edit != nil {
 		edit(&frames, a)
@@ -311,9 +314,6 @@ func TestAssembly(t *testing.T) {
 		"statement-format DML announced by its random seed": {
 			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("BEGIN"); b.add(typeRand, 0, make([]byte, 16)) },
 			code:  "BS-DML-STATEMENT"},
-		"XA": {
-			build: func(_ *testing.T, b *builder) { b.gtid(1); b.query("XA START X'78',X'',1") },
-			code:  "BS-XA-UNSUPPORTED"},
 		"an incident":      {build: func(_ *testing.T, b *builder) { b.gtid(1); b.add(typeIncident, 0, le(1, 2)) }, code: "BS-INCIDENT"},
 		"an unknown event": {build: func(_ *testing.T, b *builder) { b.gtid(1); b.add(77, 0, nil) }, code: "BS-EVENT-UNKNOWN"},
 		"an unknown event that may be ignored": {

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"testing"
 
@@ -138,6 +139,27 @@ func insertBody(id uint64, flags uint16, values ...uint32) []byte {
 
 func (b *builder) insert(id uint64, values ...uint32) {
 	b.add(typeWriteRows, 0, insertBody(id, change.FlagStmtEnd, values...))
+}
+
+// xaText is a statement of XA as the server writes it.
+func xaText(verb, gtrid string) string { return fmt.Sprintf("XA %s X'%x',X'',1", verb, gtrid) }
+
+func xaPrepareBody(gtrid string, onePhase bool) []byte {
+	body := append(make([]byte, 1), le(1, 4)...)
+	if onePhase {
+		body[0] = 1
+	}
+	body = append(append(body, le(uint64(len(gtrid)), 4)...), le(0, 4)...)
+	return append(body, gtrid...)
+}
+
+// xaPrepare is an XA transaction that inserts into shop.a, without its GTID.
+func (b *builder) xaPrepare(gtrid string, onePhase bool, values ...uint32) {
+	b.query(xaText("START", gtrid))
+	b.tableMap(7, "a")
+	b.insert(7, values...)
+	b.query(xaText("END", gtrid))
+	b.add(typeXAPrepare, 0, xaPrepareBody(gtrid, onePhase))
 }
 
 // inner makes events as they stand inside a payload: without checksum and without a place.

@@ -205,8 +205,8 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	if g.original = g.committed; hasOriginal { // Left out where it is the same.
 		g.original = microTime(original)
 	}
-	if c.err == nil && (g.gtid.GNO <= 0 || len(g.gtid.Tag) > 32) {
-		return gtidEvent{}, fmt.Errorf("transaction number %d or its tag is out of range", g.gtid.GNO)
+	if c.err == nil && (g.gtid.GNO <= 0 || len(g.gtid.Tag) > 32 || g.gtid.UUID == uuid.Nil) {
+		return gtidEvent{}, fmt.Errorf("transaction number %d, its tag or its server's id is missing or out of range", g.gtid.GNO)
 	}
 	return g, c.err
 }

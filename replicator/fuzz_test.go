@@ -36,8 +36,12 @@ func seedHistory(t testing.TB, crc bool) [][]byte {
 	b.add(typePayload, 0, payloadBody(t, 0, len(plain), plain))
 	b.rotateTo("binlog.000002", 4, 0)
 	b.rotateTo("binlog.000002", 4, flagArtificial)
+	b.gtid(3)
+	b.xaPrepare("x", false, 1)
 	b.anonymous()
 	b.query("DROP TABLE a")
+	b.gtid(4)
+	b.query(xaText("COMMIT", "x"))
 	return b.packets
 }
 
@@ -63,7 +67,7 @@ func split(data []byte) [][]byte {
 func TestSeedHistoryIsRead(t *testing.T) {
 	for _, crc := range []bool{true, false} {
 		got, err := read(t, split(join(seedHistory(t, crc))), false, nil)
-		if err != nil || len(got) != 5 {
+		if err != nil || len(got) != 7 {
 			t.Errorf("%d transactions, %v", len(got), err)
 		}
 	}
@@ -98,6 +102,8 @@ func FuzzEvents(f *testing.F) {
 	f.Add(typeWriteRows, insertBody(7, 1, 1))
 	f.Add(typeTaggedGTID, taggedBody(11))
 	f.Add(typeGTID, gtidBody(1))
+	f.Add(typeXAPrepare, xaPrepareBody("x", true))
+	f.Add(typeQuery, queryBody("", xaText("START", "x"), 0))
 	f.Add(typeHeartbeatV2, []byte{1, 1, 'x', 2, 1, 9, 0})
 	f.Add(typeRotate, append(le(4, 8), "binlog.000002"...))
 	plain := raw(typeXID, 0, 0, le(1, 8), false)

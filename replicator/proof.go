@@ -91,7 +91,7 @@ func (r *Reader) admit(ctx context.Context, from change.Checkpoint) (change.Chec
 		return from, at(otherHistory(from, info.Source), from.Pos, known.GTID)
 	}
 	if !same {
-		from.Pos, from.Source = change.Position{}, info.Source
+		from.Pos, from.Undecided.Since, from.Source = change.Position{}, change.Position{}, info.Source
 	}
 	return from, nil
 }
@@ -182,7 +182,7 @@ func (g *glance) add(ev event) error {
 		v, _ := classify(q.sql)
 		g.done = v == verbCommit || v == verbRollback || v == verbOther && !g.open
 		g.open = true
-	case typeXID:
+	case typeXID, typeXAPrepare:
 		g.done = true
 	}
 	if g.done {

@@ -137,7 +137,14 @@ func describe(txn *change.Txn) string {
 		}
 		parts = append(parts, part+" ×1")
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if !txn.Prepared.IsZero() {
+		text += " decides XA"
+	}
+	if n := txn.Undecided.Count; n > 0 {
+		text += fmt.Sprintf(" (undecided: %d)", n)
+	}
+	return text
 }
 
 func describeAll(txns []*change.Txn) []string {
@@ -163,6 +170,14 @@ var script = []string{
 	"BEGIN; INSERT INTO shop.b VALUES (9,'[]'); INSERT INTO shop.a VALUES (9,'n',9); ROLLBACK",
 	"DELETE FROM shop.a",
 	"TRUNCATE TABLE shop.a",
+	"XA START 'p','q',5; INSERT INTO shop.a VALUES (20,'p',1); SAVEPOINT s; INSERT INTO shop.a VALUES (21,'p',1); ROLLBACK TO s; XA END 'p','q',5; XA PREPARE 'p','q',5",
+	"INSERT INTO shop.a VALUES (2,'p',1)",
+	"SET SESSION binlog_transaction_compression=ON; XA START 'r'; INSERT INTO shop.b VALUES (23,'{}'),(24,'[]'); XA END 'r'; XA PREPARE 'r'",
+	"FLUSH BINARY LOGS",
+	"XA START 'o'; INSERT INTO shop.a VALUES (1,'o',1); XA END 'o'; XA COMMIT 'o' ONE PHASE",
+	"XA COMMIT 'p','q',5",
+	"XA ROLLBACK 'r'",
+	"DELETE FROM shop.a",
 }
 
 var scriptWant = []string{
@@ -175,11 +190,22 @@ var scriptWant = []string{
 	"INSERT shop.a ×1, UPDATE shop.a ×6",
 	"DELETE shop.a ×6",
 	"DDL : " + script[12],
+	" (undecided: 1)",
+	"INSERT shop.a ×1 (undecided: 1)",
+	" (undecided: 2)",
+	"INSERT shop.a ×1 (undecided: 2)",
+	"INSERT shop.a ×1 decides XA (undecided: 1)",
+	" decides XA",
+	"DELETE shop.a ×3",
 }
 
 // scriptByPosition: read by position, the begin of each file is told too.
 func scriptByPosition() []string {
-	return slices.Insert(slices.Insert(slices.Clone(scriptWant), 5, "new file"), 8, "new file")
+	all := slices.Clone(scriptWant)
+	for _, at := range []int{5, 8, 14} {
+		all = slices.Insert(all, at, "new file")
+	}
+	return all
 }
 
 // TestEveryCheckpointResumesExactly runs a history and restarts behind each of its transactions, by GTID and by
@@ -208,18 +234,19 @@ func TestEveryCheckpointResumesExactly(t *testing.T) {
 			last := from.Pos
 			for i, txn := range all {
 				newFile := txn.CommitTime.IsZero()
-				if !newFile && (!txn.Whole() || txn.GTID.IsZero() || txn.Basis != change.BasisImmediateCommit || time.Since(txn.CommitTime).Abs() > time.Hour) {
+				prepare := describe(txn)[0] == ' ' && txn.Prepared.IsZero()
+				if !newFile && (!txn.Whole() || txn.GTID.IsZero() != prepare || txn.Basis != change.BasisImmediateCommit || time.Since(txn.CommitTime).Abs() > time.Hour) {
 					t.Errorf("transaction %d: %+v", i, txn)
 				}
 				if txn.Start.Compare(last) < 0 || !newFile && txn.End.Compare(txn.Start) <= 0 || txn.LogBytes != txn.End.Pos-txn.Start.Pos {
 					t.Errorf("transaction %d: from %s to %s (%d bytes) behind %s", i, txn.Start, txn.End, txn.LogBytes, last)
 				}
 				last = txn.End
-				set.Add(txn.GTID)
+				txn.AddTo(&set)
 				if i == len(all)-1 {
 					break
 				}
-				next := change.Checkpoint{Pos: txn.End, GTIDs: set.String(), ByGTID: byGTID, Source: from.Source}
+				next := change.Checkpoint{Pos: txn.End, GTIDs: set.String(), ByGTID: byGTID, Source: from.Source, Undecided: txn.Undecided}
 				rest, err := collect(t, s, reader(t, s, nil), next)
 				if err != nil {
 					t.Fatalf("restart behind transaction %d: %v", i, err)
@@ -293,15 +320,16 @@ func TestSourceRefusals(t *testing.T) {
 			from: edit(filePos, func(c *change.Checkpoint) { c.Pos.Pos += 1 << 30 }), code: "BS-SOURCE-BEHIND"},
 		"a file that does not exist yet": {
 			from: edit(filePos, func(c *change.Checkpoint) { c.Pos.File = "binlog.009999" }), code: "BS-SOURCE-BEHIND"},
-		"statement-format DML":  {statements: []string{"SET SESSION binlog_format=STATEMENT; INSERT INTO shop.a VALUES (1,'x'); SET SESSION binlog_format=ROW"}, from: start, code: "BS-DML-STATEMENT"},
-		"an XA transaction":     {statements: []string{"XA START 'x'; INSERT INTO shop.a VALUES (2,'x'); XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'"}, from: start, code: "BS-XA-UNSUPPORTED"},
-		"a row above the bound": {statements: []string{"CREATE TABLE shop.l (b LONGBLOB)", "INSERT INTO shop.l VALUES (REPEAT('x', 3000000))"}, from: start, code: "BS-TOO-LARGE"},
+		"statement-format DML":                       {statements: []string{"SET SESSION binlog_format=STATEMENT; INSERT INTO shop.a VALUES (1,'x'); SET SESSION binlog_format=ROW"}, from: start, code: "BS-DML-STATEMENT"},
+		"an XA transaction that was prepared before": {statements: []string{"XA COMMIT 'early'"}, from: start, code: "BS-XA-UNKNOWN"},
+		"a row above the bound":                      {statements: []string{"CREATE TABLE shop.l (b LONGBLOB)", "INSERT INTO shop.l VALUES (REPEAT('x', 3000000))"}, from: start, code: "BS-TOO-LARGE"},
 		"a compressed row above it": {statements: []string{"CREATE TABLE shop.m (b LONGBLOB)",
 			"SET SESSION binlog_transaction_compression=ON; INSERT INTO shop.m VALUES (REPEAT('x', 3000000)); SET SESSION binlog_transaction_compression=OFF"}, from: start, code: "BS-TOO-LARGE"},
 		"parts of JSON": {statements: []string{"CREATE TABLE shop.j (id INT PRIMARY KEY, j JSON)", "INSERT INTO shop.j VALUES (1, '{\"a\": \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"c\": 1}')",
 			"SET SESSION binlog_row_value_options=PARTIAL_JSON; UPDATE shop.j SET j=JSON_SET(j, '$.c', 2); SET SESSION binlog_row_value_options=''"}, from: start, code: "BS-EVENT-UNSUPPORTED"},
 		"an event in the middle": {statements: []string{"INSERT INTO shop.a VALUES (50,'x')"}, from: edit(filePos, func(c *change.Checkpoint) { c.Pos.Pos -= 3 }), code: "BS-POSITION-INVALID"},
 	}
+	s.Exec(t, "CREATE TABLE shop.early (id INT)", "XA START 'early'; INSERT INTO shop.early VALUES (1); XA END 'early'; XA PREPARE 'early'")
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			from := tc.from
@@ -535,7 +563,11 @@ func TestGTIDKinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantTexts(t, scriptByPosition(), describeAll(got))
+		var want []string
+		for _, text := range scriptByPosition() {
+			want = append(want, strings.Replace(text, " decides XA", "", 1)) // Told by the GTID of the XA PREPARE.
+		}
+		wantTexts(t, want, describeAll(got))
 		for _, txn := range got {
 			if !txn.GTID.IsZero() {
 				t.Errorf("a GTID: %s", txn.GTID)

@@ -59,7 +59,7 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 		return err
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from.ByGTID, told(info, yield))
+	return r.pump(l, &frames, from, told(info, yield))
 }
 
 // told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
@@ -176,10 +176,10 @@ func (r *Reader) dump(l *link, from change.Checkpoint, gtids change.GTIDSet, fra
 	if from.ByGTID {
 		err = l.dumpBehind(r.cfg.ServerID, gtids)
 	} else {
-		start := from.Pos
+		start := from.Resume()
 		if start.Pos > math.MaxUint32 {
 			// The command names positions in 32 bits: read the file from its begin and drop what we have.
-			start.Pos, frames.discard = 4, from.Pos
+			start.Pos, frames.discard = 4, start
 		}
 		err = l.dumpFrom(r.cfg.ServerID, start)
 	}
@@ -190,15 +190,18 @@ func (r *Reader) dump(l *link, from change.Checkpoint, gtids change.GTIDSet, fra
 }
 
 // pump moves events from the link to the assembler until something ends it.
-func (r *Reader) pump(l *link, frames *framer, byGTID bool, yield func(*change.Txn) error) error {
+func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, yield func(*change.Txn) error) error {
 	var yieldErr error
-	a := r.assembler(byGTID, func(t *change.Txn) error {
+	a, err := r.assembler(from, func(t *change.Txn) error {
 		if !t.Whole() {
 			r.cfg.Metrics.parts.Inc()
 		}
 		yieldErr = yield(t)
 		return yieldErr
 	})
+	if err != nil {
+		return err
+	}
 	defer a.payload.close()
 	for first := true; ; first = false {
 		raw, err := l.read()
@@ -245,14 +248,14 @@ func (r *Reader) ended(l *link, frames *framer, gtid change.GTID, err error) err
 }
 
 // assembler makes the assembler of one run.
-func (r *Reader) assembler(byGTID bool, yield func(*change.Txn) error) *assembler {
-	return &assembler{
-		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, byPosition: !byGTID, yield: yield,
+func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error) (*assembler, error) {
+	a := &assembler{
+		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, maxHeld: maxHeldBytes, byPosition: !from.ByGTID, yield: yield,
 		payload: payloadReader{maxEvent: r.cfg.MaxRowBytes},
 		admit: func(g change.GTID) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if byGTID && !g.IsZero() && r.gtids.Has(g) {
+			if from.ByGTID && !g.IsZero() && r.gtids.Has(g) {
 				return lost(errors.New("the source sent a transaction that was applied before"))
 			}
 			return nil
@@ -264,6 +267,17 @@ func (r *Reader) assembler(byGTID bool, yield func(*change.Txn) error) *assemble
 			r.gtids.Add(g)
 		},
 	}
+	if !from.ByGTID {
+		a.replay = from.Pos
+		return a, nil
+	}
+	var err error
+	if a.reread, err = change.ParseGTIDSet(from.Undecided.GTIDs); err != nil {
+		return nil, fmt.Errorf("checkpoint: undecided XA transactions: %w", err)
+	}
+	a.since = from.Undecided.Since
+	a.describe()
+	return a, nil
 }
 
 // saw records how far the log was read.

@@ -41,7 +41,7 @@ type lagClock struct {
 	seq      uint64
 	basis    change.LagBasis
 	applied  change.Checkpoint
-	gtids    change.GTIDSet // Parsed from applied.
+	gtids    change.GTIDSet // Parsed from applied, with the undecided: see settled.
 	caughtUp time.Time      // Source's clock; zero when never known.
 
 	rates rates
@@ -55,7 +55,7 @@ const thin = time.Millisecond
 
 // restart forgets what was in flight: a run begins at the checkpoint.
 func (l *lagClock) restart(cp change.Checkpoint) error {
-	gtids, err := change.ParseGTIDSet(cp.GTIDs)
+	gtids, err := settled(cp)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (l *lagClock) sequence() uint64 {
 
 // committed notes that the first n received transactions are on the target, up to cp.
 func (l *lagClock) committed(n uint64, cp change.Checkpoint, logBytes uint64) {
-	gtids, err := change.ParseGTIDSet(cp.GTIDs)
+	gtids, err := settled(cp)
 	if err != nil {
 		return // Rendered by us a moment ago.
 	}
@@ -116,6 +116,19 @@ func (l *lagClock) committed(n uint64, cp change.Checkpoint, logBytes uint64) {
 	l.applied, l.gtids = cp, gtids
 	l.rates.applied += logBytes
 	l.know()
+}
+
+// settled is the set of transactions whose outcome the target has: the executed ones, and the XA PREPAREs that are not
+// decided, which nobody can see on the source. Where the source has decided one since, the decision's own GTID is
+// missing.
+func settled(cp change.Checkpoint) (change.GTIDSet, error) {
+	gtids, err := change.ParseGTIDSet(cp.GTIDs)
+	if err != nil {
+		return gtids, err
+	}
+	undecided, err := change.ParseGTIDSet(cp.Undecided.GTIDs)
+	gtids.Union(undecided)
+	return gtids, err
 }
 
 // know moves caughtUp forward when the checkpoint covers the end last seen.
@@ -208,7 +221,7 @@ func (l *lagClock) report(name string, state State, r read) Lag {
 	defer l.mu.Unlock()
 	now := l.now()
 	offset := l.offset()
-	lag := Lag{Stream: name, State: state, Basis: l.basis, ServerUUID: l.applied.Source.ServerUUID, ObservedAt: now.UTC(),
+	lag := Lag{Stream: name, State: state, Basis: l.basis, ServerUUID: l.applied.Source.ServerUUID, PreparedXA: l.applied.Undecided.Count, ObservedAt: now.UTC(),
 		Read:    Mark{File: r.pos.File, Pos: r.pos.Pos, GTID: r.gtids.String()},
 		Applied: Mark{File: l.applied.Pos.File, Pos: l.applied.Pos.Pos, GTID: l.applied.GTIDs}}
 	if lag.Basis == "" {

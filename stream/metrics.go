@@ -74,6 +74,7 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 		}
 		return -1
 	})
+	gauge("prepared_xa", "XA transactions that the source has prepared and not decided.", nil, func() float64 { return float64(s.Lag().PreparedXA) })
 	gauge("queue_bytes", "Memory held by the epoch that is being collected.", nil, func() float64 { return float64(s.queueBytes.Load()) })
 	gauge("queue_rows", "Rows in the epoch that is being collected.", nil, func() float64 { return float64(s.queueRows.Load()) })
 	gauge("source_sample_age_seconds", "Time since the source's end was asked; -1 before the first time.", nil,

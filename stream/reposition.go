@@ -60,6 +60,9 @@ func (p *Place) SkipGTID(ctx context.Context, gtid string) (Moved, error) {
 		case !info.Executed.Contains(skipped):
 			return checkpoint.Move{}, unmovable("the source has not executed the transaction", "give the GTID that the halt names")
 		}
+		if to.Undecided, err = to.Undecided.Without(skipped); err != nil {
+			return checkpoint.Move{}, fmt.Errorf("checkpoint: %w", err)
+		}
 		have.Union(skipped)
 		to.GTIDs, to.Created = have.String(), ""
 		return checkpoint.Move{To: to}, nil

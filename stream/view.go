@@ -71,6 +71,9 @@ type Lag struct {
 	SourceSampleAgeSeconds *float64  `json:"source_sample_age_seconds"` // Null before the first sample.
 	ClockOffsetMS          *float64  `json:"clock_offset_ms"`           // Source minus local clock; null before the first sample.
 	ObservedAt             time.Time `json:"observed_at"`
+	// PreparedXA is how many XA transactions the source has prepared and not decided. They do not count as behind:
+	// nobody can see them. Whoever cuts over must decide them first.
+	PreparedXA int `json:"prepared_xa"`
 }
 
 // Problem is an error as /status shows it: the parts of a change.Fault, or a safe text of a transient error.

@@ -18,11 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	chaos.RemoveBuilds()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { chaos.Main(m) }
 
 // patience is how long a case's changes may take on a busy machine; usually some hundredths of a second.
 const patience = 60 * time.Second

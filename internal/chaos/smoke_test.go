@@ -1,18 +1,13 @@
 package chaos
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"github.com/binseal/binseal/stream"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	RemoveBuilds()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { Main(m) }
 
 func TestStreamEndsEqualInEachMode(t *testing.T) {
 	for _, mode := range []string{"strict", "split", "auto"} {

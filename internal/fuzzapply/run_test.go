@@ -16,11 +16,7 @@ import (
 	"github.com/binseal/binseal/stream"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	chaos.RemoveBuilds()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { chaos.Main(m) }
 
 // patience is how long a batch may take to come through on a busy machine; usually a second.
 const patience = 90 * time.Second

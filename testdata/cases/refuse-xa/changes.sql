@@ -1,7 +1,0 @@
-INSERT INTO t VALUES (1);
--- refused
-XA START 'x';
-INSERT INTO t VALUES (2);
-XA END 'x';
-XA PREPARE 'x';
-XA COMMIT 'x';

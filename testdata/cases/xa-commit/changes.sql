@@ -1,0 +1,18 @@
+INSERT INTO t VALUES (1,'a'),(2,'b');
+XA START 'x','branch',7;
+INSERT INTO t VALUES (3,'c');
+SAVEPOINT s;
+DELETE FROM t WHERE id=1;
+ROLLBACK TO s;
+UPDATE t SET v='B' WHERE id=2;
+INSERT INTO k VALUES (1),(1);
+XA END 'x','branch',7;
+XA PREPARE 'x','branch',7;
+XA COMMIT 'x','branch',7;
+UPDATE t SET v='C' WHERE id=3;
+DELETE FROM k LIMIT 1;
+XA START X'00ff5c27','';
+INSERT INTO t VALUES (4,'odd name');
+XA END X'00ff5c27','';
+XA PREPARE X'00ff5c27','';
+XA COMMIT X'00ff5c27','';

@@ -1,0 +1,13 @@
+XA START 'x';
+INSERT INTO t VALUES (1,'a');
+UPDATE t SET v='b';
+XA END 'x';
+XA COMMIT 'x' ONE PHASE;
+XA START 'empty';
+XA END 'empty';
+XA COMMIT 'empty' ONE PHASE;
+XA START 'x';
+DELETE FROM t;
+INSERT INTO k VALUES (5);
+XA END 'x';
+XA COMMIT 'x' ONE PHASE;

@@ -1,0 +1,13 @@
+INSERT INTO t VALUES (1,'a');
+XA START 'x';
+UPDATE t SET v='never';
+INSERT INTO k VALUES (1);
+XA END 'x';
+XA PREPARE 'x';
+XA ROLLBACK 'x';
+UPDATE t SET v='b';
+XA START 'x';
+UPDATE t SET v='never';
+XA END 'x';
+XA ROLLBACK 'x';
+INSERT INTO k VALUES (2);
