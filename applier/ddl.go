@@ -335,9 +335,9 @@ func unpacked(list []string) []schema.Name {
 // execDDL sets the statement's context and runs it.
 func execDDL(ctx context.Context, ddl *session, st *change.Statement, sql string) error {
 	if st.Database != "" {
-		// The default database may be one that the target does not have; the statement then names its own.
+		// The default database may be one that the target does not have, or not for us; the statement then names its own.
 		if _, err := ddl.exec(ctx, "USE "+schema.QuoteName(st.Database)); err != nil {
-			if n, _ := mysqlconn.Number(err); n != 1049 {
+			if n, _ := mysqlconn.Number(err); n != 1049 && n != 1044 { // ER_BAD_DB_ERROR, ER_DBACCESS_DENIED_ERROR
 				return err
 			}
 		}

@@ -1,0 +1,15 @@
+SET NAMES latin1;
+CREATE TABLE l (id INT PRIMARY KEY, e ENUM('é','ü') CHARACTER SET utf8mb4, v VARCHAR(9) DEFAULT 'ß' COMMENT 'Größe');
+INSERT INTO l (id,e) VALUES (1,'é');
+SET NAMES utf8mb4;
+CREATE TABLE m (id INT PRIMARY KEY, e ENUM('é','日本') CHARACTER SET utf8mb4, v VARCHAR(9) DEFAULT '€');
+INSERT INTO m (id,e) VALUES (1,'日本');
+SET character_set_client=latin1;
+ALTER TABLE m ADD w VARCHAR(20) CHARACTER SET utf8mb4 DEFAULT 'Ä', COMMENT 'é';
+INSERT INTO m (id) VALUES (2);
+SET NAMES utf8mb4, collation_connection=utf8mb4_bin;
+CREATE TABLE g (id INT PRIMARY KEY, v VARCHAR(9), up INT GENERATED ALWAYS AS (v='a'));
+INSERT INTO g (id,v) VALUES (1,'A'),(2,'a');
+SET collation_connection=utf8mb4_general_ci;
+CREATE TABLE g2 (id INT PRIMARY KEY, v VARCHAR(9), up INT GENERATED ALWAYS AS ('A'='a') STORED);
+INSERT INTO g2 (id,v) VALUES (1,'A');

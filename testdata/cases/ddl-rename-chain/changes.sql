@@ -1,0 +1,20 @@
+CREATE TABLE _t_gho LIKE t;
+ALTER TABLE _t_gho ADD n INT DEFAULT 5;
+INSERT INTO _t_gho (id,v) SELECT id,v FROM t;
+INSERT INTO t VALUES (3,3);
+INSERT INTO _t_gho (id,v) VALUES (3,3);
+LOCK TABLES t WRITE, _t_gho WRITE;
+RENAME TABLE t TO _t_del, _t_gho TO t;
+UNLOCK TABLES;
+INSERT INTO t (id,v) VALUES (4,4);
+DROP TABLE _t_del;
+CREATE DATABASE ${schema}_arch;
+RENAME TABLE t TO ${schema}_arch.t, x TO t, ${schema}_arch.t TO x;
+INSERT INTO t VALUES ('in x before');
+UPDATE x SET n=n+1;
+-- restart daemon
+RENAME TABLE x TO y, t TO x, y TO t;
+UPDATE t SET n=n*2;
+INSERT INTO x VALUES ('again');
+ALTER TABLE x RENAME ${schema}_arch.x;
+INSERT INTO ${schema}_arch.x VALUES ('moved');

@@ -1,0 +1,16 @@
+CREATE DATABASE ${schema}_b;
+USE ${schema}_b;
+CREATE TABLE t (id INT PRIMARY KEY, w INT);
+CREATE VIEW ${schema}.v AS SELECT w FROM t;
+CREATE PROCEDURE ${schema}.fill() INSERT INTO t (id,v) VALUES (9,9);
+CALL ${schema}.fill();
+INSERT INTO t VALUES (1,1);
+CREATE TABLE ${schema}.copy LIKE t;
+INSERT INTO ${schema}.copy SELECT * FROM ${schema}.v JOIN t USING (w);
+DROP VIEW ${schema}.v;
+ALTER TABLE ${schema}.t ADD n INT, ADD CONSTRAINT f FOREIGN KEY (n) REFERENCES ${schema}_b.t(id);
+UPDATE ${schema}.t SET n=1;
+USE ${schema};
+RENAME TABLE ${schema}_b.t TO ${schema}.moved;
+DROP DATABASE ${schema}_b;
+UPDATE moved SET w=7;

@@ -1,0 +1,18 @@
+SET binlog_row_image=NOBLOB;
+UPDATE a SET i=i-1 WHERE id=1;
+UPDATE a SET dc=dc*3, f=f*3, d=d*3 WHERE id<3;
+UPDATE a SET bt=1, y=2155, dt='2024-12-31' WHERE id=2;
+UPDATE a SET ti='-00:00:00.000001', dtm='2024-01-01 00:00:00.5', ts='2024-11-03 01:30:00.25' WHERE id=2;
+UPDATE a SET c='z', vc='ü', t=REPEAT('日',70000) WHERE id>1;
+UPDATE a SET bn=0x0001, vb=0x6120, bl=REPEAT(0xFE,70000) WHERE id<>2;
+UPDATE a SET e='a', s='y', j=JSON_ARRAY(CAST(1.50 AS DECIMAL(5,2)),CAST('2024-01-01' AS DATE),1.5e300) WHERE id>=2;
+UPDATE a SET g=ST_GeomFromText('POINT(9 9)',4326), vec=TO_VECTOR('[7,8]') WHERE id=3;
+UPDATE a SET i=NULL, j=NULL, t=NULL, g=NULL WHERE id=1;
+UPDATE a SET id=id+10 ORDER BY id DESC;
+DELETE FROM a WHERE id=12;
+INSERT INTO a (id,t,j) VALUES (20,'only these','{"b":2}');
+INSERT INTO a SELECT 21,i,dc,f,d,bt,y,dt,ti,dtm,ts,c,vc,t,bn,vb,bl,e,s,j,g,vec FROM a WHERE id=11;
+UPDATE k SET i=i-1, t=CONCAT(t,'!'), j=JSON_OBJECT() WHERE id=1 LIMIT 1;
+UPDATE k SET bl='x', e='b' WHERE id=2;
+DELETE FROM k WHERE id=3 LIMIT 1;
+DELETE FROM k WHERE id=2 LIMIT 1;

@@ -1,0 +1,7 @@
+DELETE FROM a WHERE i=1 LIMIT 1;
+UPDATE a SET i=9 WHERE i=2;
+UPDATE a SET f=f+1, d=d/3, bt=b'1', bn=0x6100, vb=0x00, j='[2]', g=ST_GeomFromText('POINT(3 4)'), vec=TO_VECTOR('[3,4]'), ti='-00:00:00.000001', e='b', s='' WHERE i=9;
+DELETE FROM a WHERE i=9 LIMIT 1;
+DELETE FROM a WHERE i IS NULL;
+UPDATE a SET c='x', t=REPEAT('é',70000), bl=REPEAT(0xFF,70000);
+DELETE FROM a WHERE i=3;

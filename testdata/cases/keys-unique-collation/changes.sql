@@ -1,0 +1,15 @@
+BEGIN;
+UPDATE u SET ci='tmp' WHERE id=1;
+UPDATE u SET ci='ETE' WHERE id=2;
+UPDATE u SET ci='zwei' WHERE id=1;
+COMMIT;
+BEGIN;
+DELETE FROM u WHERE id=3;
+INSERT INTO u VALUES (4,'STRASSE','PAD','prefixes');
+COMMIT;
+UPDATE u SET pad='pad  ' WHERE id=4;
+BEGIN;
+UPDATE u SET pre='xyz' WHERE id=4;
+UPDATE u SET pre='PREFIx' WHERE id=1;
+COMMIT;
+UPDATE u SET ci=UPPER(ci);

@@ -1,0 +1,12 @@
+INSERT INTO `a?b%s$$` VALUES (1,'?'),(2,'%s');
+UPDATE `a?b%s$$` SET `v?;--`='/* x */';
+RENAME TABLE `a?b%s$$` TO `-- c`;
+DELETE FROM `-- c` WHERE `select`=1;
+INSERT INTO `/*!50000 x */` VALUES (1,2,3);
+UPDATE `/*!50000 x */` SET ``````=5;
+ALTER TABLE `/*!50000 x */` RENAME COLUMN `@` TO `'"`;
+UPDATE `/*!50000 x */` SET `'"`=9;
+INSERT INTO `\n\\` VALUES (1);
+UPDATE `\n\\` SET `\\`=2;
+INSERT INTO `日本.表` VALUES (1,1);
+DELETE FROM `日本.表`;

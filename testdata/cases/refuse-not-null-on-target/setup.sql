@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL);
+SET sql_log_bin=0;
+ALTER TABLE t MODIFY v INT NULL;
+SET sql_log_bin=1;

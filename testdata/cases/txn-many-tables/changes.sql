@@ -1,0 +1,6 @@
+BEGIN;
+CALL touch(200);
+COMMIT;
+BEGIN;
+CALL touch(100);
+COMMIT;

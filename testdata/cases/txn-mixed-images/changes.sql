@@ -1,0 +1,17 @@
+SET binlog_transaction_compression=ON;
+SET binlog_row_image=MINIMAL;
+UPDATE t SET v=REPEAT('x',5000) WHERE id<50;
+UPDATE t SET j=JSON_SET(j,'$.a',2) WHERE id=3;
+SET binlog_row_image=NOBLOB;
+UPDATE t SET n=n+1;
+DELETE FROM t WHERE id=7;
+SET binlog_row_image=FULL;
+UPDATE t SET n=n+1;
+BEGIN;
+INSERT INTO t (id,v) VALUES (1000,'a');
+UPDATE t SET v='b' WHERE id=1000;
+DELETE FROM t WHERE id=1000;
+COMMIT;
+SET binlog_row_image=MINIMAL;
+UPDATE t SET id=id+2000 WHERE id>90;
+INSERT INTO t (id) VALUES (9999);
