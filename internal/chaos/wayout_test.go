@@ -204,6 +204,19 @@ func TestWaysOut(t *testing.T) {
 			second.Stop(t)
 			return d
 		}, func(*testing.T, *wayOut, stream.Status) {}},
+		{"BS-XA-UNKNOWN", "an XA transaction was prepared before the stream began", func(t *testing.T, w *wayOut, d *Daemon) *Daemon {
+			d.Stop(t)
+			w.xa(t, "early", w.next)
+			w.Name += "-later"
+			later := w.Start(t, Normal)
+			later.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+			w.Source.Exec(t, "XA COMMIT 'early'")
+			return later
+		}, func(t *testing.T, w *wayOut, st stream.Status) {
+			w.Target.Exec(t, fmt.Sprintf("INSERT INTO shop.w VALUES (%d,1)", w.next))
+			w.next++
+			w.skip(t, st)
+		}},
 		{"BS-POSITION-INVALID", "the stream was to begin within an event", startWithin, func(t *testing.T, w *wayOut, _ stream.Status) {
 			w.Extra = ""
 			w.load(t)
@@ -270,6 +283,39 @@ func startWithin(t *testing.T, w *wayOut, d *Daemon) *Daemon {
 	w.Name += "-by-position"
 	w.Extra = fmt.Sprintf("start: {file: %q, pos: %d}\n", at.File, at.Pos+3)
 	return w.Start(t, Normal)
+}
+
+// xa prepares a transaction of one row.
+func (w *wayOut) xa(t *testing.T, name string, id int) {
+	t.Helper()
+	w.Source.Exec(t, fmt.Sprintf("XA START '%s'; INSERT INTO shop.w VALUES (%d,1); XA END '%s'; XA PREPARE '%s'", name, id, name, name))
+}
+
+// More XA transactions are undecided than are held. The one too many is made by hand, and both of its halves skipped.
+func TestTooManyUndecidedXA(t *testing.T) {
+	w := &wayOut{Rig: NewRig(t, Options{Mode: "strict"})}
+	d := w.Start(t, Normal)
+	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	w.Source.Exec(t, "CREATE DATABASE shop", "CREATE TABLE shop.w (id INT PRIMARY KEY, v INT)")
+	const held = 4096
+	for n := range held + 1 {
+		w.xa(t, fmt.Sprint(n), n)
+	}
+	st := awaitHalt(t, d, "BS-XA-TOO-LARGE")
+	stopHalted(t, d)
+	w.skip(t, st)
+	for n := range held + 1 {
+		w.Source.Exec(t, fmt.Sprintf("XA COMMIT '%d'", held-n)) // The one that was skipped first.
+	}
+	d = w.Start(t, Normal)
+	st = awaitHalt(t, d, "BS-XA-UNKNOWN")
+	stopHalted(t, d)
+	w.Target.Exec(t, fmt.Sprintf("INSERT INTO shop.w VALUES (%d,1)", held))
+	w.skip(t, st)
+	d = w.Start(t, Normal)
+	w.AwaitCaughtUp(t, d, time.Minute)
+	w.Equal(t)
+	d.Stop(t)
 }
 
 // Without GTIDs the halt names a place in the log, and by that the transaction is skipped.
