@@ -23,6 +23,9 @@ func TargetInit(waitTimeout, lockWait time.Duration) []string {
 		// or RELEASE changes what COMMIT does, sql_safe_updates refuses updates of keyless tables.
 		"SET SESSION time_zone='+00:00', SESSION sql_mode='" + targetSQLMode + "', SESSION autocommit=1, SESSION completion_type=0," +
 			" SESSION sql_safe_updates=0, SESSION sql_auto_is_null=0",
+		// Stored generated columns are computed here anew: by the server's defaults, as on a source that has not changed
+		// them. Row events do not tell what the source's session had.
+		"SET SESSION lc_time_names='en_US', SESSION default_week_format=0, SESSION div_precision_increment=4, SESSION block_encryption_mode='aes-128-ecb'",
 		// The source has checked foreign keys (DESIGN.md §2). unique_checks stays 1: with 0 InnoDB may skip the check
 		// of secondary unique indexes, and a duplicate would go in unseen.
 		"SET SESSION foreign_key_checks=0, SESSION unique_checks=1",
