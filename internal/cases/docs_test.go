@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // docs/compatibility.md says what cases show: each name there is a case, each case is there, and the codes agree.
@@ -19,7 +21,8 @@ func TestCompatibilityPageNamesTheCases(t *testing.T) {
 	}
 	lines := map[string]string{} // A line per case that it names.
 	name := regexp.MustCompile("`([a-z]+-[a-z0-9-]+)`")
-	for line := range strings.Lines(string(page)) {
+	_, details, _ := strings.Cut(string(page), matrixEnd) // The tables before it are TestMatrix's.
+	for line := range strings.Lines(details) {
 		for _, found := range name.FindAllStringSubmatch(line, -1) {
 			lines[found[1]] = line
 		}
@@ -36,5 +39,56 @@ func TestCompatibilityPageNamesTheCases(t *testing.T) {
 	}
 	for name := range lines {
 		t.Errorf("docs/compatibility.md names %s, which is no case", name)
+	}
+}
+
+// The tables at a glance stand between these.
+const (
+	matrixBegin = "<!-- from the cases: BINSEAL_UPDATE=1 go test -run TestMatrix ./internal/cases -->\n"
+	matrixEnd   = "<!-- end -->\n"
+)
+
+// The tables at a glance are what the cases say: a case that is added, or runs on a further source, changes them.
+func TestMatrix(t *testing.T) {
+	const path = "../../docs/compatibility.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Load("../../testdata/cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(page), matrixBegin)
+	got, behind, ends := strings.Cut(rest, matrixEnd)
+	if !begins || !ends {
+		t.Fatalf("%s has no place for the tables", path)
+	}
+	want := Matrix(all)
+	if os.Getenv("BINSEAL_UPDATE") != "" {
+		if err := os.WriteFile(path, []byte(before+matrixBegin+want+matrixEnd+behind), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s is not what the cases say; write it with BINSEAL_UPDATE=1 go test -run TestMatrix ./internal/cases (-cases +page):\n%s", path, diff)
+	}
+}
+
+func TestCell(t *testing.T) {
+	known := map[string]Case{
+		"a": {Name: "a", Sources: []string{"mysql", "mariadb"}},
+		"b": {Name: "b", Sources: []string{"mysql"}},
+		"c": {Name: "c", Sources: []string{"mysql"}, Refuse: "BS-X"},
+	}
+	for source, want := range map[string]string{
+		"mysql":   "carried: `a`, `b`; refused, BS-X: `c`",
+		"mariadb": "carried: `a`",
+		"mysql56": "–",
+	} {
+		if got := (cell{source, []string{"c", "a", "b", "gone"}}).text(known); got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
 	}
 }
