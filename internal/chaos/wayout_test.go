@@ -245,6 +245,53 @@ func TestWaysOut(t *testing.T) {
 			d.Stop(t)
 		})
 	}
+	t.Run("what position refuses", func(t *testing.T) { positionRefuses(t, w) })
+}
+
+// positionRefuses asks for moves that would lose or repeat transactions. None is made.
+func positionRefuses(t *testing.T, w *wayOut) {
+	w.Name, w.Mode = "way-refused", "split"
+	d := w.Start(t, Normal)
+	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	w.add(t)
+	w.AwaitCaughtUp(t, d, 20*time.Second)
+	end := w.sourceEnd(t)
+	all := executed(t, w.Source)
+	refuses := func(code string, args ...string) {
+		t.Helper()
+		exit, out := w.Command(t.Context(), t, append([]string{"position"}, args...)...)
+		if exit == 0 || !strings.Contains(out, code) || !strings.Contains(out, "next ") {
+			t.Errorf("position %s: exit code %d, want %s\n%s", strings.Join(args, " "), exit, code, out)
+		}
+	}
+	refuses("BS-STREAM-RUNNING", "set", "--loaded", "--gtid", all)
+	d.Stop(t)
+	code, before := w.Command(t.Context(), t, "position", "--json")
+	if code != 0 || !strings.Contains(before, `"ok": true`) || !strings.Contains(before, `"half_done": false`) || !strings.Contains(before, all) {
+		t.Errorf("position --json: exit code %d\n%s", code, before)
+	}
+	uuid, _, _ := strings.Cut(all, ":")
+	refuses("BS-POSITION-REFUSED", "skip", "--gtid", uuid+":1")
+	refuses("BS-POSITION-REFUSED", "skip", "--gtid", uuid+":999999")
+	refuses("BS-POSITION-REFUSED", "skip", "--gtid", all)
+	refuses("BS-POSITION-REFUSED", "skip", "--at", end.String())
+	refuses("BS-POSITION-REFUSED", "settle", "--ran")
+	refuses("BS-SOURCE-BEHIND", "set", "--gtid", uuid+":1-999999")
+	refuses("BS-SOURCE-BEHIND", "set", "--at", fmt.Sprintf("%s:%d", end.File, end.Pos+1))
+	refuses("BS-POSITION-INVALID", "set", "--at", fmt.Sprintf("%s:%d", end.File, end.Pos-3))
+	refuses("BS-BINLOG-PURGED", "set", "--at", "binlog.000001:4")
+	for range 30 {
+		w.add(t)
+	}
+	killAt(t, w.Rig, crashpoint.FollowerCommit, 1)
+	time.Sleep(6 * time.Second) // The killed daemon's sessions end.
+	refuses("BS-POSITION-REFUSED", "skip", "--gtid", uuid+":"+fmt.Sprint(lastNumber(t, executed(t, w.Source))))
+	refuses("BS-POSITION-REFUSED", "set", "--gtid", executed(t, w.Source))
+	w.binseal(t, "position")
+	d = w.Start(t, Normal)
+	w.AwaitCaughtUp(t, d, 30*time.Second)
+	w.Equal(t)
+	d.Stop(t)
 }
 
 func purge(t *testing.T, w *wayOut, d *Daemon) *Daemon {
