@@ -117,7 +117,7 @@ const errDump = 1236
 // withoutGTID is the fault of a transaction without a GTID in a stream that goes on by GTID.
 func withoutGTID() error {
 	return halt("BS-GTID-MODE", "the source's log holds transactions without GTIDs, or its gtid_mode changed",
-		"set gtid_mode=ON on the source again; then repeat on the target by hand what came without GTIDs, and go on behind it (binseal position set --gtid)")
+		"set gtid_mode=ON on the source again; then repeat on the target by hand what came without GTIDs, and go on behind it (binseal position set --gtid). Or go on by file and position (--at), with gtid_mode=ON_PERMISSIVE on the source until the last of them is read")
 }
 
 // dumpFault names the reason of an error 1236, which only its text has. The text is looked at and never passed on
