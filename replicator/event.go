@@ -177,8 +177,14 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	needed := c.varlen()
 	var g gtidEvent
 	original, hasOriginal := uint64(0), false
+	next := uint64(0) // The least id that may follow: fields come in the order of their ids, each once.
 	for !c.done() {
-		switch id := c.varlen(); id {
+		id := c.varlen()
+		if id < next && c.err == nil {
+			return gtidEvent{}, fmt.Errorf("field %d is out of order", id)
+		}
+		next = id + 1
+		switch id {
 		case taggedUUID:
 			for i := range g.gtid.UUID {
 				g.gtid.UUID[i] = byte(c.varlen())

@@ -35,7 +35,7 @@ func columnsFor(typ byte, meta uint16) []schema.Column {
 		case "bit":
 			c.Precision = bitCount(meta)
 		case "enum", "set":
-			c.ColumnType = name + "(" + setMembers(map[bool]int{true: 300, false: 8 * length}[real == typeEnum && length == 2]) + ")"
+			c.ColumnType = name + "(" + setMembers(map[bool]int{true: 300, false: max(1, 8*length)}[real == typeEnum && length == 2]) + ")"
 		}
 		all = append(all, c)
 	}

@@ -107,12 +107,19 @@ func (p *player) follow() {
 func (p *player) await() string {
 	covers := p.rig.End(p.t)
 	problem := "not caught up within " + patience.String()
+	var last stream.Status
+	defer func() {
+		if p.daemon == nil {
+			p.t.Logf("the last status: %+v", last)
+		}
+	}()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		st, err := p.daemon.Status(context.WithoutCancel(p.t.Context()))
 		if err == nil && st.State == stream.StateHalted {
 			problem = fmt.Sprintf("halted: %s at %s: %s", st.Problem.Code, st.Problem.Where, st.Problem.What)
 			break
 		}
+		last = st
 		if err == nil && covers(st.Lag.Applied) {
 			return ""
 		}
