@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, a INT UNIQUE, b INT UNIQUE, v VARCHAR(20));
+INSERT INTO t VALUES (1,1,1,'a'),(2,2,2,'b'),(3,3,3,'c'),(4,4,4,'d');

@@ -1,0 +1,2 @@
+CREATE TABLE parent (id INT PRIMARY KEY, k INT, KEY (k));
+INSERT INTO parent VALUES (1,7),(2,7);

@@ -1,0 +1,3 @@
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(90));
+CREATE TABLE l (v VARCHAR(90), w VARCHAR(90));
+INSERT INTO t VALUES (1,'a\tb'),(2,'\\N'),(3,'line\nbreak'),(4,NULL);
