@@ -28,6 +28,8 @@ type SourceInfo struct {
 	GTIDMode        string // gtid_mode; "" when the server has none.
 	SystemTimeZone  string // system_time_zone: an abbreviation such as "UTC" or "CEST".
 	LowerCaseNames  int    // lower_case_table_names
+	// ExplicitDefaultsTS is explicit_defaults_for_timestamp, which events before MySQL 8.0 do not carry; nil before 5.6.6.
+	ExplicitDefaultsTS *bool
 	// ExpireSeconds is binlog_expire_logs_seconds: how long the source keeps its log; 0 for ever or unknown.
 	ExpireSeconds uint64
 	Purged        change.GTIDSet // gtid_purged: transactions that are no longer in the log.
@@ -89,6 +91,10 @@ func identify(ctx context.Context, q querier) (SourceInfo, error) {
 	info.Checksum, info.GTIDMode = vars["binlog_checksum"], vars["gtid_mode"]
 	info.SystemTimeZone = vars["system_time_zone"]
 	info.LowerCaseNames, _ = strconv.Atoi(vars["lower_case_table_names"])
+	if value, known := vars["explicit_defaults_for_timestamp"]; known {
+		on := value == "ON"
+		info.ExplicitDefaultsTS = &on
+	}
 	info.ExpireSeconds, _ = strconv.ParseUint(vars["binlog_expire_logs_seconds"], 10, 64)
 	if !info.LogBin {
 		return info, logOff()
@@ -112,7 +118,8 @@ func logOff() error {
 func variables(ctx context.Context, q querier) (map[string]string, error) {
 	rows, err := q.QueryContext(ctx, origin+`SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','version_comment',
 		'server_uuid','server_id','log_bin','binlog_format','binlog_row_image','binlog_row_metadata',
-		'binlog_row_value_options','binlog_checksum','gtid_mode','binlog_expire_logs_seconds','system_time_zone','lower_case_table_names')`)
+		'binlog_row_value_options','binlog_checksum','gtid_mode','binlog_expire_logs_seconds','system_time_zone','lower_case_table_names',
+		'explicit_defaults_for_timestamp')`)
 	if err != nil {
 		return nil, mysqlconn.Describe("source", "ask for its settings", err)
 	}

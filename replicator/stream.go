@@ -63,8 +63,9 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 }
 
 // told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
-// for (where that cannot be told, it stays as it is, and whoever runs the statement refuses it), and whether names mean
-// their lower case.
+// for (where that cannot be told, it stays as it is, and whoever runs the statement refuses it), whether names mean
+// their lower case, and before MySQL 8.0 explicit_defaults_for_timestamp: that is off by default there and on by default
+// on a target, where a TIMESTAMP column made under it is another column, nullable and without its updates.
 func told(info SourceInfo, yield func(*change.Txn) error) func(*change.Txn) error {
 	zone, known := schema.SystemZone(info.SystemTimeZone)
 	return func(t *change.Txn) error {
@@ -72,6 +73,9 @@ func told(info SourceInfo, yield func(*change.Txn) error) func(*change.Txn) erro
 			t.DDL.LowerCaseNames = info.LowerCaseNames != 0
 			if known && t.DDL.Session.TimeZone == "SYSTEM" {
 				t.DDL.Session.TimeZone = zone
+			}
+			if s := &t.DDL.Session; s.ExplicitDefaultsTS == nil && !schema.TellsDefaultsTS(*s) {
+				s.ExplicitDefaultsTS = info.ExplicitDefaultsTS
 			}
 		}
 		return yield(t)

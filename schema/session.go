@@ -85,17 +85,17 @@ func SessionStatements(c change.SessionContext) ([]string, error) {
 	switch {
 	case c.ExplicitDefaultsTS != nil:
 		set("explicit_defaults_for_timestamp=%d", bit(*c.ExplicitDefaultsTS))
-	case tellsDefaultsTS(c):
+	case TellsDefaultsTS(c):
 		// OFF on the target would give defaults to TIMESTAMP columns that are there already, at any ALTER.
 		set("explicit_defaults_for_timestamp=1")
 	}
 	return out, nil
 }
 
-// tellsDefaultsTS reports an event of MySQL 8.0 or later, by variables that only they have. Those carry
+// TellsDefaultsTS reports an event of MySQL 8.0 or later, by variables that only they have. Those carry
 // explicit_defaults_for_timestamp with each statement that makes a TIMESTAMP column under OFF or ON, so a statement
 // without it makes none. Older sources never carry it: the target's own setting decides there.
-func tellsDefaultsTS(c change.SessionContext) bool {
+func TellsDefaultsTS(c change.SessionContext) bool {
 	return c.DDLXID != 0 || c.DefaultCollationUTF8MB4 != 0 || c.DefaultTableEncryption != nil || c.SQLRequirePrimaryKey != nil
 }
 

@@ -42,7 +42,7 @@ func startMySQL(t *testing.T, _ string) *testmysql.Server {
 func startMySQL56(t *testing.T, mode string) *testmysql.Server {
 	t.Helper()
 	o := testmysql.Source56Options(mode == "strict")
-	o.Extra = []string{"--max-allowed-packet=64M", "--lock-wait-timeout=20"}
+	o.Extra = []string{"--max-allowed-packet=64M", "--lock-wait-timeout=20", "--innodb-log-file-size=128M"}
 	return testmysql.StartT(t, o)
 }
 

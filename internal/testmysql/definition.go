@@ -13,10 +13,11 @@ import (
 
 // definitionParts are what a definition consists of, a query each, for one table. A part's columns become one line.
 // Left out is what the releases do not have in common or choose for themselves: the row format, AUTO_INCREMENT,
-// statistics, visibility, encryption.
+// statistics, visibility, encryption; and the default of a primary key's column, which before 5.7 is 0 or ” where none is
+// written.
 var definitionParts = []struct{ what, query string }{
 	{"table", `SELECT ENGINE, TABLE_COLLATION, TABLE_COMMENT FROM information_schema.TABLES WHERE @t`},
-	{"column", `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, COLUMN_COMMENT
+	{"column", `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, IF(COLUMN_KEY = 'PRI', NULL, COLUMN_DEFAULT), EXTRA, CHARACTER_SET_NAME, COLLATION_NAME, COLUMN_COMMENT
 		FROM information_schema.COLUMNS WHERE @t ORDER BY ORDINAL_POSITION`},
 	{"key", `SELECT INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE, INDEX_COMMENT
 		FROM information_schema.STATISTICS WHERE @t ORDER BY INDEX_NAME, SEQ_IN_INDEX`},
@@ -31,7 +32,8 @@ var definitionParts = []struct{ what, query string }{
 }
 
 // thisTable holds in the information_schema for the table whose quoted name is the argument, whatever its characters.
-const thisTable = "CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', REPLACE(TABLE_NAME, '`', '``'), '`') = ?"
+// Before 8.0 the schema's own comparison is without case, whatever lower_case_table_names is.
+const thisTable = "CAST(CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', REPLACE(TABLE_NAME, '`', '``'), '`') AS BINARY) = ?"
 
 // commonDefinition is a table's definition in the words that all releases share.
 func (c *comparison) commonDefinition(ctx context.Context, i int, table string) (string, error) {

@@ -1,0 +1,11 @@
+SET sql_mode = 'NO_AUTO_CREATE_USER,NO_FIELD_OPTIONS,STRICT_TRANS_TABLES';
+ALTER TABLE t ADD w VARCHAR(5) NOT NULL DEFAULT 'x';
+SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_AUTO_CREATE_USER';
+CREATE TABLE "q" ("id" INT PRIMARY KEY, "s" VARCHAR(9) DEFAULT '\');
+INSERT INTO q (id) VALUES (1);
+SET sql_mode = '';
+GRANT SELECT ON ${schema}.* TO ddl_mode_old@localhost IDENTIFIED BY 'secret';
+REVOKE ALL ON ${schema}.* FROM ddl_mode_old@localhost;
+SET PASSWORD FOR ddl_mode_old@localhost = PASSWORD('other');
+DROP USER ddl_mode_old@localhost;
+INSERT INTO t (id, v, w) VALUES (1, 1, 'too long');

@@ -1,0 +1,8 @@
+CREATE TABLE u (k VARCHAR(20) CHARACTER SET utf8 COLLATE utf8_unicode_ci PRIMARY KEY, v INT);
+CREATE TABLE g (k VARCHAR(20) CHARACTER SET utf8mb4 PRIMARY KEY, v INT);
+CREATE TABLE d (k VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_german2_ci PRIMARY KEY, v INT);
+CREATE TABLE n (s VARCHAR(20) CHARACTER SET utf8, v INT) DEFAULT CHARSET utf8;
+INSERT INTO u VALUES ('Straße', 1), ('résumé', 2), ('x', 3);
+INSERT INTO g VALUES ('Straße', 1), ('résumé', 2), ('x ', 3);
+INSERT INTO d VALUES ('Ärger', 1), ('Zoo', 2);
+INSERT INTO n VALUES ('Abc', 1), ('abc', 2), ('ÁBC', 3);

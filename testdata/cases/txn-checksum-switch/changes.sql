@@ -1,0 +1,6 @@
+INSERT INTO t VALUES (2,2);
+SET GLOBAL binlog_checksum = NONE;
+INSERT INTO t VALUES (3,3);
+UPDATE t SET v = 10 WHERE id = 1;
+SET GLOBAL binlog_checksum = CRC32;
+DELETE FROM t WHERE id = 2;
