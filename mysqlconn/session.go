@@ -29,8 +29,8 @@ type SessionOptions struct {
 // metadataInit is run on Metadata sessions.
 var metadataInit = []string{
 	"SET NAMES utf8mb4",
-	"SET SESSION time_zone='+00:00', SESSION sql_mode='', SESSION sql_quote_show_create=1",
-	"/*!80000 SET SESSION information_schema_stats_expiry=0 */",
+	// The versioned comment is within a statement: on its own it would be an empty one before 8.0, which is an error.
+	"SET SESSION time_zone='+00:00', SESSION sql_mode='', SESSION sql_quote_show_create=1 /*!80000 , SESSION information_schema_stats_expiry=0 */",
 }
 
 // Session is one connection to a server, over TLS, verified. Statements go through it one after the other; it is

@@ -41,7 +41,7 @@ func (c *checker) sourceVersion(s *server) {
 	c.want(s.major() >= 800, Finding{
 		Code: "SOURCE_VERSION", Severity: Warn, Seen: s.version,
 		Why: "servers before 8.0 log neither sign nor character set of a column: they are taken from the target's table, and one that is different there is not noticed",
-		Fix: "make sure that the target's tables have the source's definitions; 5.5, 5.7, 8.0 and 8.4 sources are covered by recorded events, not by a server",
+		Fix: "make sure that the target's tables have the source's definitions; 5.6 has been run against a server, 5.7 has not",
 	})
 }
 
