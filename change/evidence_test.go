@@ -11,7 +11,7 @@ import (
 )
 
 func TestEvidence(t *testing.T) {
-	g := GTID{uuid.MustParse(uuidA), "", 7}
+	g := GTID{UUID: uuid.MustParse(uuidA), GNO: 7}
 	at := time.UnixMicro(1_700_000_000_123_456).UTC()
 	cases := map[string]struct {
 		known, found Evidence
@@ -20,8 +20,8 @@ func TestEvidence(t *testing.T) {
 		"the same time":                        {Evidence{GTID: g, Original: at}, Evidence{GTID: g, Original: at.Local()}, true},
 		"a microsecond apart":                  {Evidence{GTID: g, Original: at}, Evidence{GTID: g, Original: at.Add(time.Microsecond)}, false},
 		"no time any more":                     {Evidence{GTID: g, Original: at}, Evidence{GTID: g}, false},
-		"another number":                       {Evidence{GTID: g, Original: at}, Evidence{GTID: GTID{g.UUID, "", 8}, Original: at}, false},
-		"another tag":                          {Evidence{GTID: g, Original: at}, Evidence{GTID: GTID{g.UUID, "blue", 7}, Original: at}, false},
+		"another number":                       {Evidence{GTID: g, Original: at}, Evidence{GTID: GTID{UUID: g.UUID, GNO: 8}, Original: at}, false},
+		"another tag":                          {Evidence{GTID: g, Original: at}, Evidence{GTID: GTID{UUID: g.UUID, Tag: "blue", GNO: 7}, Original: at}, false},
 		"the same rows":                        {Evidence{GTID: g, Digest: "ab"}, Evidence{GTID: g, Digest: "ab"}, true},
 		"the same rows, and a time meanwhile":  {Evidence{GTID: g, Digest: "ab"}, Evidence{GTID: g, Digest: "ab", Original: at}, true},
 		"other rows":                           {Evidence{GTID: g, Digest: "ab"}, Evidence{GTID: g, Digest: "cd"}, false},
@@ -41,8 +41,8 @@ func TestEvidence(t *testing.T) {
 // A record keeps the evidence to the microsecond, and one without any reads back as none.
 func TestEvidenceInARecord(t *testing.T) {
 	for _, want := range []Checkpoint{
-		{Evidence: Evidence{GTID: GTID{uuid.MustParse(uuidA), "blue", 1<<63 - 2}, Original: time.UnixMicro(1_700_000_000_123_456).UTC()}},
-		{Evidence: Evidence{GTID: GTID{uuid.MustParse(uuidA), "", 1}, Digest: "ab"}},
+		{Evidence: Evidence{GTID: GTID{UUID: uuid.MustParse(uuidA), Tag: "blue", GNO: 1<<63 - 2}, Original: time.UnixMicro(1_700_000_000_123_456).UTC()}},
+		{Evidence: Evidence{GTID: GTID{UUID: uuid.MustParse(uuidA), GNO: 1}, Digest: "ab"}},
 		{},
 	} {
 		text, err := json.Marshal(want)

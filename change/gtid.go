@@ -3,6 +3,7 @@ package change
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -10,22 +11,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// GTID names one transaction of the source: server uuid, optional tag (MySQL 8.3 and later), number from 1.
-// The zero GTID stands for a transaction without one (gtid_mode=OFF: an anonymous transaction).
+// GTID names one transaction of the source: server uuid, optional tag (MySQL 8.3 and later), number from 1; on MariaDB
+// domain, server and number instead. The zero GTID stands for a transaction without one (gtid_mode=OFF: an anonymous transaction).
 type GTID struct {
 	UUID uuid.UUID
 	Tag  string // Lower case, at most 32 characters; empty for most transactions.
 	GNO  int64
+	// Of MariaDB only; Server is never 0 there.
+	Domain, Server uint32
 }
 
 // IsZero reports whether the transaction has no GTID.
 func (g GTID) IsZero() bool { return g.GNO == 0 }
 
-// String renders uuid:gno or uuid:tag:gno, as the server does; "" for the zero GTID.
+// String renders uuid:gno, uuid:tag:gno or domain-server-gno, as the server does; "" for the zero GTID.
 func (g GTID) String() string {
 	switch {
 	case g.IsZero():
 		return ""
+	case g.IsMariaDB():
+		return fmt.Sprintf("%d-%d-%d", g.Domain, g.Server, g.GNO)
 	case g.Tag == "":
 		return fmt.Sprintf("%s:%d", g.UUID, g.GNO)
 	default:
@@ -40,6 +45,12 @@ func (g GTID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 func (g *GTID) UnmarshalText(text []byte) error {
 	*g = GTID{}
 	if len(text) == 0 {
+		return nil
+	}
+	if set, err := parsePosition(string(text)); err == nil && len(set.domains) == 1 {
+		for domain, end := range set.domains {
+			*g = GTID{Domain: domain, Server: end.server, GNO: end.seq}
+		}
 		return nil
 	}
 	parts := strings.Split(string(text), ":")
@@ -58,15 +69,19 @@ func (g *GTID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// GTIDSet is a set of GTIDs. The zero value is the empty set. Methods that change it are not safe for
+// GTIDSet is a set of GTIDs: of MySQL, or a position of MariaDB with all up to it. The zero value is the empty set. Methods that change it are not safe for
 // concurrent use; hand a Clone to another goroutine.
 type GTIDSet struct {
-	set mysql.MysqlGTIDSet
+	set     mysql.MysqlGTIDSet
+	domains map[uint32]domainEnd // MariaDB's, see domainEnd.
 }
 
-// ParseGTIDSet reads the server's text form; line breaks are allowed, as in @@gtid_executed.
+// ParseGTIDSet reads the server's text form, of MySQL or of MariaDB; line breaks are allowed, as in @@gtid_executed.
 func ParseGTIDSet(s string) (GTIDSet, error) {
 	s = strings.ReplaceAll(s, "\n", "")
+	if isMariaDBPosition(strings.TrimSpace(s)) {
+		return parsePosition(s)
+	}
 	parsed, err := mysql.ParseMysqlGTIDSet(strings.TrimSpace(s))
 	if err != nil {
 		return GTIDSet{}, fmt.Errorf("GTID set: %w", err)
@@ -87,16 +102,19 @@ func (s GTIDSet) String() string {
 	if s.IsEmpty() {
 		return ""
 	}
+	if len(s.domains) > 0 {
+		return s.positionString()
+	}
 	return s.set.String()
 }
 
 // IsEmpty reports whether the set has no members.
-func (s GTIDSet) IsEmpty() bool { return len(s.set) == 0 }
+func (s GTIDSet) IsEmpty() bool { return len(s.set) == 0 && len(s.domains) == 0 }
 
-// Encode gives the wire form that COM_BINLOG_DUMP_GTID takes.
+// Encode gives the wire form that COM_BINLOG_DUMP_GTID takes, of a set of MySQL.
 func (s GTIDSet) Encode() []byte { return s.native().Encode() }
 
-// Native hands the set to go-mysql, as a copy.
+// Native hands a set of MySQL to go-mysql, as a copy.
 func (s GTIDSet) Native() mysql.GTIDSet { return s.native().Clone() }
 
 func (s GTIDSet) native() *mysql.MysqlGTIDSet {
@@ -109,12 +127,16 @@ func (s GTIDSet) native() *mysql.MysqlGTIDSet {
 
 // Clone returns an independent copy.
 func (s GTIDSet) Clone() GTIDSet {
-	return GTIDSet{set: *s.native().Clone().(*mysql.MysqlGTIDSet)}
+	return GTIDSet{set: *s.native().Clone().(*mysql.MysqlGTIDSet), domains: maps.Clone(s.domains)}
 }
 
 // Add puts one GTID into the set; the zero GTID changes nothing.
 func (s *GTIDSet) Add(g GTID) {
 	if g.IsZero() {
+		return
+	}
+	if g.IsMariaDB() {
+		s.raise(g.Domain, domainEnd{g.Server, g.GNO})
 		return
 	}
 	if s.set == nil {
@@ -125,6 +147,9 @@ func (s *GTIDSet) Add(g GTID) {
 
 // Union puts all members of o into the set.
 func (s *GTIDSet) Union(o GTIDSet) {
+	for domain, end := range o.domains {
+		s.raise(domain, end)
+	}
 	if s.set == nil {
 		s.set = mysql.NewMysqlGTIDSet()
 	}
@@ -189,11 +214,14 @@ func (s GTIDSet) Contains(o GTIDSet) bool {
 	if o.IsEmpty() {
 		return true
 	}
-	return s.native().Contain(o.native())
+	return s.reaches(o) && (len(o.set) == 0 || s.native().Contain(o.native()))
 }
 
 // Has reports whether g is in the set.
 func (s GTIDSet) Has(g GTID) bool {
+	if g.IsMariaDB() {
+		return s.domains[g.Domain].seq >= g.GNO
+	}
 	for _, in := range s.set[g.UUID][mysql.NewTag(g.Tag)] {
 		if g.GNO >= in.Start && g.GNO < in.Stop {
 			return true
@@ -204,7 +232,7 @@ func (s GTIDSet) Has(g GTID) bool {
 
 // Count is the number of transactions in the set.
 func (s GTIDSet) Count() int64 {
-	var n int64
+	n := s.distance(GTIDSet{})
 	for _, tags := range s.set {
 		for _, intervals := range tags {
 			for _, in := range intervals {
@@ -215,9 +243,10 @@ func (s GTIDSet) Count() int64 {
 	return n
 }
 
-// CountMissing is |s − o|: how many transactions of s are not in o.
+// CountMissing is |s − o|: how many transactions of s are not in o; of MariaDB at most that many, since numbers may be
+// unused.
 func (s GTIDSet) CountMissing(o GTIDSet) int64 {
-	var n int64
+	n := s.distance(o)
 	for id, tags := range s.set {
 		for tag, intervals := range tags {
 			for _, in := range intervals {

@@ -71,7 +71,7 @@ func agree(t *rapid.T, s GTIDSet, m model) {
 	for _, id := range []string{uuidA, uuidB} {
 		for _, tag := range []string{"", "blue", "green", "red"} {
 			for gno := int64(0); gno <= 13; gno++ {
-				g := GTID{uuid.MustParse(id), tag, gno}
+				g := GTID{UUID: uuid.MustParse(id), Tag: tag, GNO: gno}
 				if s.Has(g) != m[g] {
 					t.Fatalf("%s has %s: %v, want %v", s, g, s.Has(g), m[g])
 				}
@@ -149,7 +149,7 @@ func TestParseGTIDSet(t *testing.T) {
 
 func TestZeroGTIDSet(t *testing.T) {
 	var zero, one GTIDSet
-	one.Add(GTID{uuid.MustParse(uuidA), "", 1})
+	one.Add(GTID{UUID: uuid.MustParse(uuidA), GNO: 1})
 	zero.Add(GTID{}) // A transaction without a GTID changes nothing.
 	if !zero.IsEmpty() || zero.Count() != 0 || zero.String() != "" {
 		t.Errorf("the zero set is %q", zero)
@@ -179,8 +179,8 @@ func TestGTIDText(t *testing.T) {
 		want string
 	}{
 		"none":       {GTID{}, ""},
-		"no tag":     {GTID{id, "", 7}, uuidA + ":7"},
-		"with a tag": {GTID{id, "blue", 7}, uuidA + ":blue:7"},
+		"no tag":     {GTID{UUID: id, GNO: 7}, uuidA + ":7"},
+		"with a tag": {GTID{UUID: id, Tag: "blue", GNO: 7}, uuidA + ":blue:7"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -75,6 +75,7 @@ func (r Row) Size() int { return len(r.Before) + len(r.After) }
 type Statement struct {
 	SQL      string
 	Database string // Default database, "" when none.
+	MariaDB  bool   // It was written for MariaDB; SQL is what of it MariaDB executed.
 	Session  SessionContext
 	// LowerCaseNames: the source has lower_case_table_names=1 or 2, so the names of databases and tables mean their lower
 	// case, under which its row events have them, however the text spells them.

@@ -45,7 +45,8 @@ type Session struct {
 	ConnID           uint64 // CONNECTION_ID(), what KILL takes.
 	MaxAllowedPacket int    // @@max_allowed_packet in bytes; the text given to Exec may be 2 bytes shorter, no longer.
 	Version          string // @@version
-	ServerUUID       string // @@server_uuid; "" on MariaDB, which has none.
+	MariaDB          bool   // The server is of MariaDB.
+	ServerUUID       string // @@server_uuid; on MariaDB, which has none, what IdentityQuery gives.
 	Cipher           string // Ssl_cipher as the server reports it; never empty.
 
 	db   *sql.DB
@@ -124,12 +125,13 @@ func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions) er
 		return e.fault("BS-TLS-ABSENT", "the server sees a connection without TLS",
 			"connect to the server itself, or make the proxy in between use TLS to the server", nil)
 	}
-	err := s.QueryRow(ctx, "SELECT CONNECTION_ID(), @@max_allowed_packet, @@version").Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version)
+	var comment string
+	err := s.QueryRow(ctx, "SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment").Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment)
 	if err != nil {
 		return err
 	}
-	err = s.QueryRow(ctx, "SELECT @@server_uuid").Scan(&s.ServerUUID)
-	if n, _ := Number(err); err != nil && n != unknownVariable {
+	s.MariaDB = strings.Contains(s.Version+comment, "MariaDB")
+	if err := s.QueryRow(ctx, IdentityQuery(s.MariaDB)).Scan(&s.ServerUUID); err != nil {
 		return err
 	}
 	init := o.Init
@@ -143,6 +145,18 @@ func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions) er
 		return Describe("", "session settings", err)
 	}
 	return nil
+}
+
+// IdentityQuery asks a server for what it is told from others by: its server_uuid. MariaDB has none. There it is
+// "mariadb-" with @@server_uid, a hash of the machine's hardware address and the server's port (sql/mysqld.cc,
+// calculate_server_uid), before 10.6 and where it is empty a hash of host name and port. It stays over restarts and
+// differs between two servers of one machine, and it changes when the server moves to another machine or port.
+func IdentityQuery(mariaDB bool) string {
+	if mariaDB {
+		return "SELECT CONCAT('mariadb-', IFNULL(MAX(NULLIF(VARIABLE_VALUE, '')), SHA1(CONCAT(@@GLOBAL.hostname, ':', @@GLOBAL.port)))) " +
+			"FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_NAME = 'SERVER_UID'"
+	}
+	return "SELECT @@GLOBAL.server_uuid"
 }
 
 // Exec sends text as one COM_QUERY, one round trip for any number of statements separated by semicolons, and gives

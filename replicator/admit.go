@@ -142,7 +142,7 @@ func dumpFault(err error) (f error, ok bool) {
 			"look for a second daemon of this stream (SHOW REPLICAS on the source); give each stream its own source.server_id"), true
 	case has("purged", "could not find first log file"):
 		return purged("the source has purged log that was not applied yet"), true
-	case has("more gtids than", "position > file size", "impossible position"):
+	case has("more gtids than", "position > file size", "impossible position", "not in the master's binlog", "missing the gtid"):
 		return sourceBehind("the checkpoint is behind the end of the source's log"), true
 	case has("auto_position", "gtid_mode"):
 		return withoutGTID(), true

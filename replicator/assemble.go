@@ -29,8 +29,9 @@ const (
 //	GTID, QUERY XA START, (TABLE_MAP…, ROWS…)…, QUERY XA END, XA_PREPARE   held until it is decided: see heldSet
 //	GTID, QUERY XA COMMIT or XA ROLLBACK                                   the decision
 //
-// Without GTIDs the source writes ANONYMOUS_GTID, or before MySQL 5.7 nothing. A transaction without changes of
-// included tables is yielded too, since its GTID must reach the checkpoint. Not safe for concurrent use.
+// MariaDB's GTID event begins the transaction too, or stands before DDL alone; see mariadb.go. Without GTIDs the source
+// writes ANONYMOUS_GTID, or before MySQL 5.7 nothing. A transaction without changes of included tables is yielded too,
+// since its GTID must reach the checkpoint. Not safe for concurrent use.
 type assembler struct {
 	filter  *schema.Filter
 	logger  *slog.Logger
@@ -50,6 +51,8 @@ type assembler struct {
 	undecided change.Undecided // Describes held.
 	payload   payloadReader
 	tables    tableMaps
+	inflater  inflater
+	mariadb   int // Release of a MariaDB source, 101118 for 10.11.18; 0 of MySQL.
 
 	phase     phase
 	xa        bool // The open transaction began with XA START.
@@ -57,6 +60,7 @@ type assembler struct {
 	committed time.Time // immediate_commit_timestamp of the open transaction; zero when not carried.
 	original  time.Time // original_commit_timestamp of it; zero when not carried.
 	digest    rowDigest // Of its rows, where it has a GTID and no original time.
+	idle      bool      // The statement that comes is not for replicas: a half of an ALTER in two phases.
 	start     change.Position
 	last      change.Position // End of the last event of the open transaction.
 	partStart uint64          // LogBytes of the parts already yielded.
@@ -121,6 +125,15 @@ func (a *assembler) dispatch(ev event) error {
 	switch ev.typ {
 	case typeGTID, typeAnonymousGTID, typeTaggedGTID:
 		return a.announce(ev)
+	case typeMariaDBGTID:
+		return a.announceMariaDB(ev)
+	case typeQueryCompressed, typeWriteRowsCompressedV1, typeUpdateRowsCompressedV1, typeDeleteRowsCompressedV1,
+		typeWriteRowsCompressed, typeUpdateRowsCompressed, typeDeleteRowsCompressed:
+		plain, err := a.inflater.inflate(ev)
+		if err != nil {
+			return malformed(err)
+		}
+		return a.dispatch(plain)
 	case typeQuery:
 		return a.query(ev)
 	case typeXID:
@@ -139,8 +152,10 @@ func (a *assembler) dispatch(ev event) error {
 		return a.boundary(ev)
 	case typeXAPrepare:
 		return a.prepare(ev)
-	case typePreviousGTIDs:
-		return a.newFile(ev)
+	case typePreviousGTIDs, typeGTIDList, typeBinlogCheckpoint:
+		return a.place(ev)
+	case typeAnnotateRows, typeStartEncryption:
+		return nil // The statement's text, and how its file was encrypted: it comes decrypted.
 	case typeRowsQuery, typeViewChange, typeTransactionCtx, typeIgnorable:
 		return nil // Nothing that changes rows: log bookkeeping, the statement's text, group replication's notes.
 	}
@@ -155,9 +170,10 @@ func (a *assembler) emit(ev event, txn *change.Txn) error {
 	return a.yield(txn)
 }
 
-// newFile yields the begin of a file of the log, when the source is read by position: an idle source whose log has
-// been rotated has nothing else by which the checkpoint could reach its end, and could not purge the file before.
-func (a *assembler) newFile(ev event) error {
+// place yields the place behind an event that an idle source writes by itself, at the begin of a file (MariaDB also a
+// moment later, BINLOG_CHECKPOINT), when it is read by position: it has nothing else by which the checkpoint could reach
+// its end, and could not purge the file before.
+func (a *assembler) place(ev event) error {
 	if !a.byPosition || a.phase != between {
 		return nil
 	}
@@ -197,6 +213,7 @@ func (a *assembler) reset(ev event) {
 	a.gtid, a.committed, a.original, a.start, a.last = change.GTID{}, time.Time{}, time.Time{}, ev.start, ev.start
 	a.digest = rowDigest{}
 	a.part, a.partStart, a.rows, a.bytes, a.marks, a.xa = 0, 0, nil, 0, nil, false
+	a.idle = false
 	a.tables.endStatement()
 }
 
@@ -254,7 +271,7 @@ func (a *assembler) insideTransaction(ev event, q queryEvent) error {
 	if dropsTemporary(q.sql) {
 		return nil
 	}
-	if !opensTransaction(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
+	if !a.opensTransaction(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
 		return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction, and it is not a CREATE TABLE … SELECT",
 			"create and fill its tables on the target by hand, then skip the transaction (binseal position skip)")
 	}
@@ -276,7 +293,11 @@ func (a *assembler) statement(ev event, q queryEvent) (*change.Statement, error)
 	}
 	// The tables may be other ones behind it; what is cached describes the old ones.
 	a.tables.forget()
-	return &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}, nil
+	st := &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}
+	if a.mariadb == 0 {
+		return st, nil
+	}
+	return st, a.fromMariaDB(st)
 }
 
 // begin opens the transaction's body.
@@ -330,6 +351,9 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 		}
 		a.reset(ev)
 	}
+	if a.idle {
+		return a.finish(ev, a.take(ev, true))
+	}
 	if q.errorCode != 0 {
 		return halt("BS-DDL-UNSUPPORTED", fmt.Sprintf("a statement failed in part on the source, with error %d", q.errorCode),
 			"bring the target's tables to the source's state by hand, then skip the transaction (binseal position skip)")
@@ -348,7 +372,7 @@ func (a *assembler) addRows(ev event) error {
 	if a.phase != open {
 		return malformed(errors.New("a row event outside a transaction"))
 	}
-	if !a.gtid.IsZero() && a.original.IsZero() {
+	if !a.gtid.IsZero() && a.original.IsZero() && !a.gtid.IsMariaDB() {
 		if err := a.digest.add(ev); err != nil {
 			return err
 		}

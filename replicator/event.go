@@ -49,6 +49,22 @@ const (
 	typeTaggedGTID        byte = 42
 )
 
+// Event types of MariaDB. Source: MariaDB, log_event.h, Log_event_type.
+const (
+	typeAnnotateRows           byte = 160
+	typeBinlogCheckpoint       byte = 161
+	typeMariaDBGTID            byte = 162
+	typeGTIDList               byte = 163
+	typeStartEncryption        byte = 164
+	typeQueryCompressed        byte = 165
+	typeWriteRowsCompressedV1  byte = 166
+	typeUpdateRowsCompressedV1 byte = 167
+	typeDeleteRowsCompressedV1 byte = 168
+	typeWriteRowsCompressed    byte = 169
+	typeUpdateRowsCompressed   byte = 170
+	typeDeleteRowsCompressed   byte = 171
+)
+
 // Flags of the common header. Source: binlog_event.h, LOG_EVENT_*_F.
 const (
 	flagArtificial uint16 = 0x20 // Made for this connection; not in the log.

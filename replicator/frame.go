@@ -23,6 +23,38 @@ type framer struct {
 	proved   bool // An event was where it must be.
 	// discard is set when the dump had to begin before the place that was asked for: events up to it are dropped.
 	discard change.Position
+	// seeking holds the domains of which a MariaDB source may still leave out transactions: see seek.
+	seeking map[uint32]bool
+}
+
+// seek tells that a MariaDB source is asked by GTID. It reads the file in which the position lies from its begin and
+// leaves out, without a word, the transactions of each domain up to the position's: until a domain's first transaction
+// has come, one more may be missing before it. Behind that, nothing may be missing.
+func (f *framer) seek(from change.GTIDSet) {
+	f.seeking = map[uint32]bool{}
+	for _, domain := range from.Domains() {
+		f.seeking[domain] = true
+	}
+}
+
+// found moves the position over transactions that the source has left out, when that may be: between two
+// transactions, forward.
+func (f *framer) found(ev *event) {
+	switch ev.typ {
+	case typeMariaDBGTID, typeBinlogCheckpoint, typeRotate, typeStop:
+	default:
+		return
+	}
+	if len(f.seeking) == 0 {
+		return
+	}
+	if left := ev.logPos - ev.size - uint32(f.pos.Pos); left < 1<<31 { // Of 32 bits, as the header's position.
+		f.pos.Pos += uint64(left)
+		ev.start = f.pos
+	}
+	if g, err := parseMariaDBGTID(*ev); err == nil && ev.typ == typeMariaDBGTID {
+		delete(f.seeking, g.gtid.Domain)
+	}
 }
 
 // next takes one event off the wire. deliver is false for what concerns only the framer (heartbeats, formats made
@@ -109,6 +141,7 @@ func (f *framer) advance(ev *event) error {
 	if f.pos.IsZero() {
 		return errors.New("an event came before the name of its file")
 	}
+	f.found(ev)
 	end := f.pos.Pos + uint64(ev.size)
 	if uint32(end) != ev.logPos {
 		return fmt.Errorf("an event ends at %d where %d follows from the events before it", ev.logPos, uint32(end))

@@ -34,6 +34,14 @@ func seedHistory(t testing.TB, crc bool) [][]byte {
 	plain := inner(raw(typeQuery, 0, 0, queryBody("", "BEGIN", 0), false), raw(typeTableMap, 0, 0, tableMapBody(7, "a"), false),
 		raw(typeWriteRows, 0, 0, insertBody(7, 1, 1), false), raw(typeXID, 0, 0, le(1, 8), false))
 	b.add(typePayload, 0, payloadBody(t, 0, len(plain), plain))
+	b.add(typeMariaDBGTID, 0, mariadbGTIDBody(5, 0, 0, 0))
+	b.add(typeAnnotateRows, 0, []byte("x"))
+	b.tableMap(7, "a")
+	b.add(typeWriteRowsCompressed, 0, compressed(t, insertBody(7, 1, 1), insertHead))
+	b.xid()
+	b.add(typeMariaDBGTID, 0, mariadbGTIDBody(6, 0, gtidStandalone, 0))
+	statement := queryBody("shop", "DROP TABLE b", 0, qMicrosecondsMariaDB, 1, 2, 3)
+	b.add(typeQueryCompressed, 0, compressed(t, statement, len(statement)-len("DROP TABLE b")))
 	b.rotateTo("binlog.000002", 4, 0)
 	b.rotateTo("binlog.000002", 4, flagArtificial)
 	b.gtid(3)
@@ -67,7 +75,7 @@ func split(data []byte) [][]byte {
 func TestSeedHistoryIsRead(t *testing.T) {
 	for _, crc := range []bool{true, false} {
 		got, err := read(t, split(join(seedHistory(t, crc))), false, nil)
-		if err != nil || len(got) != 7 {
+		if err != nil || len(got) != 9 {
 			t.Errorf("%d transactions, %v", len(got), err)
 		}
 	}
@@ -82,7 +90,7 @@ func FuzzStream(f *testing.F) {
 		held := 0
 		_, err := read(t, split(data), byGTID, func(fr *framer, a *assembler) {
 			a.maxPart = 64 << 10
-			a.payload.maxEvent = 64 << 10
+			a.payload.maxEvent, a.inflater.maxEvent = 64<<10, 64<<10
 			a.yield = func(txn *change.Txn) error { held = max(held, txn.Bytes); return nil }
 		})
 		if err != nil && change.FaultOf(err) == nil {
@@ -108,6 +116,10 @@ func FuzzEvents(f *testing.F) {
 	f.Add(typeRotate, append(le(4, 8), "binlog.000002"...))
 	plain := raw(typeXID, 0, 0, le(1, 8), false)
 	f.Add(typePayload, payloadBody(f, 0, len(plain), plain))
+	f.Add(typeMariaDBGTID, mariadbGTIDBody(5, 7, gtidGroupCommitID, gtidCommitAlter))
+	f.Add(typeMariaDBGTID, mariadbGTIDBody(5, 7, gtidPreparedXA, 0))
+	f.Add(typeWriteRowsCompressed, compressed(f, insertBody(7, 1, 1), insertHead))
+	f.Add(typeQueryCompressed, compressed(f, queryBody("shop", "COMMIT", 0), len(queryBody("shop", "", 0))))
 	f.Fuzz(func(t *testing.T, typ byte, body []byte) {
 		for _, opened := range []bool{false, true} {
 			b := newBuilder(false)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
 )
 
 // link is the dump connection: go-mysql's client for handshake, TLS, authentication and packets, and the few
@@ -111,16 +112,9 @@ func replicaUUID(serverID uint32) uuid.UUID {
 	return uuid.NewSHA1(replicaSpace, fmt.Appendf(nil, "binseal replica %d", serverID))
 }
 
-// settings prepares the session for the dump. The checksum is asked for as NONE, which says that we know of
-// checksums: events keep those that they have in the log, only events made for the connection come without.
-func (l *link) settings(serverID uint32, heartbeat time.Duration) error {
-	id := replicaUUID(serverID)
-	for _, sql := range []string{
-		"SET @master_binlog_checksum='NONE', @source_binlog_checksum='NONE'",
-		fmt.Sprintf("SET @master_heartbeat_period=%d, @source_heartbeat_period=%d", heartbeat.Nanoseconds(), heartbeat.Nanoseconds()),
-		fmt.Sprintf("SET @slave_uuid='%s', @replica_uuid='%s'", id, id),
-		fmt.Sprintf("SET SESSION net_write_timeout=%d, net_read_timeout=%d", int(netTimeout.Seconds()), int(netTimeout.Seconds())),
-	} {
+// settings prepares the session for the dump.
+func (l *link) settings(statements []string) error {
+	for _, sql := range statements {
 		if _, err := l.conn.Execute("/* binseal replicator */ " + sql); err != nil {
 			return err
 		}
@@ -129,8 +123,8 @@ func (l *link) settings(serverID uint32, heartbeat time.Duration) error {
 }
 
 // uuid asks this very connection for the server's identity: a name may lead to another server than a moment ago.
-func (l *link) uuid() (string, error) {
-	r, err := l.conn.Execute("/* binseal replicator */ SELECT @@GLOBAL.server_uuid")
+func (l *link) uuid(mariaDB bool) (string, error) {
+	r, err := l.conn.Execute("/* binseal replicator */ " + mysqlconn.IdentityQuery(mariaDB))
 	if err != nil {
 		return "", err
 	}
@@ -164,9 +158,9 @@ const useHeartbeatV2 = 1 << 1 // Positions of heartbeats in 64 bits; older sourc
 
 // dumpFrom asks for the log from a position that 32 bits can name.
 // Layout: COM_BINLOG_DUMP: position 4, flags 2, server id 4, file.
-func (l *link) dumpFrom(serverID uint32, pos change.Position) error {
+func (l *link) dumpFrom(serverID uint32, flags uint16, pos change.Position) error {
 	b := append([]byte{mysql.COM_BINLOG_DUMP}, binary.LittleEndian.AppendUint32(nil, uint32(pos.Pos))...)
-	b = binary.LittleEndian.AppendUint16(b, useHeartbeatV2)
+	b = binary.LittleEndian.AppendUint16(b, flags)
 	b = binary.LittleEndian.AppendUint32(b, serverID)
 	return l.command(append(b, pos.File...))
 }

@@ -62,6 +62,9 @@ func (d *rowDigest) sum() string {
 // the evidence that the checkpoint holds. That also finds a server that was restored to an older state and has
 // written another history since, behind the same server_uuid and the same GTIDs.
 //
+// Of MariaDB there is no evidence: its log has no time of the original, and a look at one transaction would need the
+// position before it. There the server must be the one that it was.
+//
 // Errors are Run's.
 func (r *Reader) Admit(ctx context.Context, from change.Checkpoint) (change.Checkpoint, error) {
 	admitted, err := r.admit(ctx, from)
@@ -126,7 +129,7 @@ const lookLimit = 10 * time.Minute
 func (r *Reader) lookUp(ctx context.Context, info SourceInfo, known change.Evidence) (change.Evidence, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	l, err := r.dial(ctx, info.Source)
+	l, err := r.dial(ctx, info, change.Checkpoint{})
 	if err != nil {
 		return change.Evidence{}, err
 	}

@@ -19,26 +19,27 @@ const origin = "/* binseal replicator */ "
 // SourceInfo is what a source says about itself and its log. Texts are the server's own spelling ("ROW", "ON").
 type SourceInfo struct {
 	change.Source
+	MariaDB         bool
 	LogBin          bool   // log_bin
 	Format          string // binlog_format; a session may use another, so each event is looked at too.
 	RowImage        string // binlog_row_image
 	RowMetadata     string // binlog_row_metadata; "" before MySQL 8.0.1.
 	RowValueOptions string // binlog_row_value_options; "" when not set or before MySQL 8.0.3.
 	Checksum        string // binlog_checksum
-	GTIDMode        string // gtid_mode; "" when the server has none.
+	GTIDMode        string // gtid_mode; "" when the server has none, as MariaDB, where GTIDs are always on.
 	SystemTimeZone  string // system_time_zone: an abbreviation such as "UTC" or "CEST".
 	LowerCaseNames  int    // lower_case_table_names
 	// ExplicitDefaultsTS is explicit_defaults_for_timestamp, which events before MySQL 8.0 do not carry; nil before 5.6.6.
 	ExplicitDefaultsTS *bool
 	// ExpireSeconds is binlog_expire_logs_seconds: how long the source keeps its log; 0 for ever or unknown.
 	ExpireSeconds uint64
-	Purged        change.GTIDSet // gtid_purged: transactions that are no longer in the log.
-	Executed      change.GTIDSet // gtid_executed
+	Purged        change.GTIDSet // gtid_purged: transactions that are no longer in the log; MariaDB does not tell.
+	Executed      change.GTIDSet // gtid_executed, gtid_binlog_pos
 	End           change.Position
 }
 
-// ByGTID reports whether the source can be read by GTID auto-position (gtid_mode ON or ON_PERMISSIVE).
-func (i *SourceInfo) ByGTID() bool { return strings.HasPrefix(i.GTIDMode, "ON") }
+// ByGTID reports whether the source can be read by GTID: MariaDB, and MySQL with gtid_mode ON or ON_PERMISSIVE.
+func (i *SourceInfo) ByGTID() bool { return i.MariaDB || strings.HasPrefix(i.GTIDMode, "ON") }
 
 // LogEnd is the end of a source's log at one moment.
 type LogEnd struct {
@@ -64,22 +65,22 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Identify asks the source who it is and how it logs. MariaDB is refused with BS-SOURCE-UNSUPPORTED, a source
-// without a binary log with BS-BINLOG-OFF; both are change.Faults.
-func Identify(ctx context.Context, s *mysqlconn.Session) (SourceInfo, error) { return identify(ctx, s) }
+// Identify asks the source who it is and how it logs. A source without a binary log is a change.Fault BS-BINLOG-OFF,
+// a MariaDB older than 10.5 BS-SOURCE-UNSUPPORTED.
+func Identify(ctx context.Context, s *mysqlconn.Session) (SourceInfo, error) {
+	return identify(ctx, s, change.Source{ServerUUID: s.ServerUUID, Version: s.Version}, s.MariaDB)
+}
 
-func identify(ctx context.Context, q querier) (SourceInfo, error) {
-	var info SourceInfo
+func identify(ctx context.Context, q querier, who change.Source, mariaDB bool) (SourceInfo, error) {
+	info := SourceInfo{Source: who, MariaDB: mariaDB}
+	if mariaDB && mariadbRelease(info) < oldestMariaDB {
+		return info, &change.Fault{Code: "BS-SOURCE-UNSUPPORTED", Class: change.ClassEnvironment,
+			What: "the source is MariaDB " + info.Version + ", and its log is read from 10.5 on", Next: "upgrade the source"}
+	}
 	vars, err := variables(ctx, q)
 	if err != nil {
 		return info, err
 	}
-	info.Version = vars["version"]
-	if strings.Contains(vars["version"]+vars["version_comment"], "MariaDB") {
-		return info, &change.Fault{Code: "BS-SOURCE-UNSUPPORTED", Class: change.ClassEnvironment,
-			What: "the source is a MariaDB server, whose log is not read yet", Next: "use a MySQL source"}
-	}
-	info.ServerUUID = vars["server_uuid"]
 	id, err := strconv.ParseUint(vars["server_id"], 10, 32)
 	if err != nil {
 		return info, errors.New("source: its server_id is not a number")
@@ -99,12 +100,10 @@ func identify(ctx context.Context, q querier) (SourceInfo, error) {
 	if !info.LogBin {
 		return info, logOff()
 	}
-	if info.GTIDMode != "" {
-		if err := gtidSets(ctx, q, &info); err != nil {
-			return info, err
-		}
+	if err := flavourOf(mariaDB).gtids(ctx, q, &info); err != nil {
+		return info, err
 	}
-	end, err := tail(ctx, q)
+	end, err := tail(ctx, q, flavourOf(mariaDB))
 	info.End = end.Pos
 	return info, err
 }
@@ -116,8 +115,7 @@ func logOff() error {
 
 // variables reads the settings, each "" when the server does not know it.
 func variables(ctx context.Context, q querier) (map[string]string, error) {
-	rows, err := q.QueryContext(ctx, origin+`SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','version_comment',
-		'server_uuid','server_id','log_bin','binlog_format','binlog_row_image','binlog_row_metadata',
+	rows, err := q.QueryContext(ctx, origin+`SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id','log_bin','binlog_format','binlog_row_image','binlog_row_metadata',
 		'binlog_row_value_options','binlog_checksum','gtid_mode','binlog_expire_logs_seconds','system_time_zone','lower_case_table_names',
 		'explicit_defaults_for_timestamp')`)
 	if err != nil {
@@ -182,9 +180,11 @@ func queryRow(ctx context.Context, q querier, query, op string, dest ...any) err
 }
 
 // End asks for the end of the source's log and its clock. It needs the privilege REPLICATION CLIENT.
-func End(ctx context.Context, s *mysqlconn.Session) (LogEnd, error) { return tail(ctx, s) }
+func End(ctx context.Context, s *mysqlconn.Session) (LogEnd, error) {
+	return tail(ctx, s, flavourOf(s.MariaDB))
+}
 
-func tail(ctx context.Context, q querier) (LogEnd, error) {
+func tail(ctx context.Context, q querier, f flavour) (LogEnd, error) {
 	var end LogEnd
 	var clock string
 	asked := time.Now()
@@ -198,27 +198,10 @@ func tail(ctx context.Context, q querier) (LogEnd, error) {
 	if end.Clock, err = time.Parse("2006-01-02 15:04:05.000000", clock); err != nil {
 		return end, errors.New("source: its clock is not a time")
 	}
-	var file, executed string
-	var pos uint64
-	var doDB, ignoreDB sql.RawBytes
-	status := func(statement string) error {
-		return queryRow(ctx, q, statement, "ask for the end of its log", &file, &pos, &doDB, &ignoreDB, &executed)
-	}
-	err = status("SHOW BINARY LOG STATUS") // MySQL 8.2 and later; the other spelling is gone since 8.4.
-	if number, ok := mysqlconn.Number(err); ok && number == errParse {
-		err = status("SHOW MASTER STATUS")
-	}
-	if errors.Is(err, sql.ErrNoRows) {
+	if err = f.end(ctx, q, &end); errors.Is(err, sql.ErrNoRows) {
 		return end, logOff()
 	}
-	if err != nil {
-		return end, err
-	}
-	end.Pos = change.Position{File: file, Pos: pos}
-	if end.GTIDs, err = change.ParseGTIDSet(executed); err != nil {
-		return end, fmt.Errorf("source: executed GTIDs: %w", err)
-	}
-	return end, nil
+	return end, err
 }
 
 const errParse = 1064 // ER_PARSE_ERROR: the server does not know the statement.

@@ -29,6 +29,11 @@ const (
 	qDefaultCollationUTF = 18
 	qSQLRequirePK        = 19
 	qDefaultEncryption   = 20
+
+	// MariaDB, log_event.h.
+	qMicrosecondsMariaDB = 128 // Q_HRNOW
+	qXIDMariaDB          = 129 // Q_XID, of DDL.
+	qGTIDFlags           = 130 // Q_GTID_FLAGS3: the second flags of a GTID event, with the number of its ALTER.
 )
 
 // Bits of the flags2 variable. Source: query_options.h.
@@ -49,14 +54,18 @@ func parseStatusVars(vars []byte, timestamp uint32) (change.SessionContext, erro
 	var micros uint64
 	for !c.done() {
 		switch code := c.uint8(); code {
-		case qMicroseconds:
+		case qMicroseconds, qMicrosecondsMariaDB:
 			micros = c.uint(3)
 		case qCatalog: // A length, the name and a zero byte: 5.0.0 to 5.0.3 only.
 			c.skip(int(c.uint8()) + 1)
 		case qCatalogNZ:
 			c.string8()
-		case qTableMapForUpdate:
+		case qTableMapForUpdate, qXIDMariaDB:
 			c.skip(8)
+		case qGTIDFlags:
+			if flags := c.uint8(); flags&(gtidCommitAlter|gtidRollbackAlter) != 0 {
+				c.skip(8)
+			}
 		case qMasterDataWritten:
 			c.skip(4)
 		case qInvoker: // User and host that a definer clause defaults to.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"time"
 
@@ -49,17 +48,18 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 	r.mu.Lock()
 	r.pos, r.gtids = from.Pos, gtids.Clone()
 	r.mu.Unlock()
-	l, err := r.dial(ctx, info.Source)
+	l, err := r.dial(ctx, info, from)
 	if err != nil {
 		return err
 	}
 	defer l.close()
 	frames := framer{byGTID: from.ByGTID}
-	if err := r.dump(l, from, gtids, &frames); err != nil {
-		return err
+	l.socket.waitFor(seekPatience)
+	if err := flavourOf(info.MariaDB).dump(l, r.cfg.ServerID, from, gtids, &frames); err != nil {
+		return l.failed("ask for the log", err)
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from, told(info, yield))
+	return r.pump(l, &frames, from, mariadbRelease(info), told(info, yield))
 }
 
 // told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
@@ -107,7 +107,7 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 
 // dial opens the dump connection and makes sure that it leads to the same server as the check.
 // Invariant 5: no byte of a credential leaves over a connection that is not TLS with a verified peer.
-func (r *Reader) dial(ctx context.Context, source change.Source) (*link, error) {
+func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoint) (*link, error) {
 	d, err := r.cfg.Endpoint.DumpSettings(ctx)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (r *Reader) dial(ctx context.Context, source change.Source) (*link, error) 
 		l.close()
 		return nil, err
 	}
-	if err := r.prepare(l, source); err != nil {
+	if err := r.prepare(l, info, from); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -148,15 +148,15 @@ func (r *Reader) dial(ctx context.Context, source change.Source) (*link, error) 
 const readBuffer = 256 << 10
 
 // prepare makes a replica's session of a fresh connection.
-func (r *Reader) prepare(l *link, source change.Source) error {
-	id, err := l.uuid()
+func (r *Reader) prepare(l *link, info SourceInfo, from change.Checkpoint) error {
+	id, err := l.uuid(info.MariaDB)
 	if err != nil {
 		return l.failed("ask for its identity", err)
 	}
-	if id != source.ServerUUID {
+	if id != info.ServerUUID {
 		return lost(errors.New("the second connection led to another server than the first"))
 	}
-	if err := l.settings(r.cfg.ServerID, r.cfg.Heartbeat); err != nil {
+	if err := l.settings(flavourOf(info.MariaDB).settings(r.cfg.ServerID, r.cfg.Heartbeat, from)); err != nil {
 		return l.failed("prepare the dump", err)
 	}
 	if err := l.register(r.cfg.ServerID); err != nil {
@@ -173,28 +173,8 @@ func (l *link) failed(op string, err error) error {
 	return mysqlconn.Describe("source", op, err)
 }
 
-// dump asks for the log.
-func (r *Reader) dump(l *link, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error {
-	l.socket.waitFor(seekPatience)
-	var err error
-	if from.ByGTID {
-		err = l.dumpBehind(r.cfg.ServerID, gtids)
-	} else {
-		start := from.Resume()
-		if start.Pos > math.MaxUint32 {
-			// The command names positions in 32 bits: read the file from its begin and drop what we have.
-			start.Pos, frames.discard = 4, start
-		}
-		err = l.dumpFrom(r.cfg.ServerID, start)
-	}
-	if err != nil {
-		return l.failed("ask for the log", err)
-	}
-	return nil
-}
-
 // pump moves events from the link to the assembler until something ends it.
-func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, yield func(*change.Txn) error) error {
+func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release int, yield func(*change.Txn) error) error {
 	var yieldErr error
 	a, err := r.assembler(from, func(t *change.Txn) error {
 		if !t.Whole() {
@@ -206,6 +186,7 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, yield fun
 	if err != nil {
 		return err
 	}
+	a.mariadb = release
 	defer a.payload.close()
 	for first := true; ; first = false {
 		raw, err := l.read()
@@ -255,11 +236,14 @@ func (r *Reader) ended(l *link, frames *framer, gtid change.GTID, err error) err
 func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error) (*assembler, error) {
 	a := &assembler{
 		filter: r.cfg.Filter, logger: r.cfg.Logger, maxPart: r.cfg.MaxPartBytes, maxHeld: maxHeldBytes, byPosition: !from.ByGTID, yield: yield,
-		payload: payloadReader{maxEvent: r.cfg.MaxRowBytes},
+		payload: payloadReader{maxEvent: r.cfg.MaxRowBytes}, inflater: inflater{maxEvent: r.cfg.MaxRowBytes},
 		admit: func(g change.GTID) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if from.ByGTID && !g.IsZero() && r.gtids.Has(g) {
+				if g.IsMariaDB() {
+					return outOfOrder(g)
+				}
 				return lost(errors.New("the source sent a transaction that was applied before"))
 			}
 			return nil

@@ -141,6 +141,9 @@ func parse(st *change.Statement) (_ *DDL, kind string, _ error) {
 	}
 	d := r.statement()
 	r.foreignTables(d)
+	if st.MariaDB {
+		r.inlineReferences(d)
+	}
 	if r.fault != nil {
 		return nil, kind, r.fault
 	}

@@ -262,7 +262,7 @@ func (r *reader) drop() *DDL {
 // objects are what CREATE, ALTER and DROP may name besides tables, databases, indexes and accounts. Views, routines,
 // triggers and events among them are replicated (ddlobject.go).
 var objects = []string{"VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "SERVER", "TABLESPACE", "LOGFILE",
-	"RESOURCE", "REFERENCE", "LIBRARY", "PREPARE", "TEMPORARY", "MASKING", "JSON", "EXTERNAL"}
+	"RESOURCE", "REFERENCE", "LIBRARY", "PREPARE", "TEMPORARY", "MASKING", "JSON", "EXTERNAL", "SEQUENCE", "PACKAGE"}
 
 // refuseObject refuses CREATE, ALTER or DROP of something else by name. Options such as DEFINER=… come before it.
 func (r *reader) refuseObject(verb string) *DDL {

@@ -48,8 +48,9 @@ func startMySQL56(t *testing.T, mode string) *testmysql.Server {
 
 func startMariaDB(t *testing.T, _ string) *testmysql.Server {
 	t.Helper()
-	t.Fatal("no MariaDB server for tests: internal/testmysql cannot start one yet; run without " + EnvSource + ", or with " + EnvSource + "=mysql56")
-	return nil
+	o := testmysql.MariaDBSourceOptions()
+	o.Extra = []string{"--max-allowed-packet=64M", "--lock-wait-timeout=20"}
+	return testmysql.StartT(t, o)
 }
 
 // Each source that a case may name can be started.

@@ -86,7 +86,7 @@ func queryText(ctx context.Context, q querier, query string, args ...any) ([][]s
 // LogEnd is the end of the server's binary log, and its GTIDs where it has any.
 func (s *Server) LogEnd(ctx context.Context) (file string, pos uint64, gtids string, err error) {
 	query := "SHOW BINARY LOG STATUS"
-	if s.Kind == MySQL56 {
+	if s.Kind != Newest {
 		query = "SHOW MASTER STATUS"
 	}
 	rows, err := s.Query(ctx, query)
@@ -99,7 +99,14 @@ func (s *Server) LogEnd(ctx context.Context) (file string, pos uint64, gtids str
 	if pos, err = strconv.ParseUint(rows[0][1], 10, 64); err != nil {
 		return "", 0, "", fmt.Errorf("server %s: position %q: %w", s.Name, rows[0][1], err)
 	}
-	return rows[0][0], pos, rows[0][4], nil
+	if s.Kind != MariaDB {
+		return rows[0][0], pos, rows[0][4], nil
+	}
+	end, err := s.Query(ctx, "SELECT @@GLOBAL.gtid_binlog_pos")
+	if err != nil {
+		return "", 0, "", err
+	}
+	return rows[0][0], pos, end[0][0], nil
 }
 
 // CreateReplicationUser makes the account that the daemon uses on a source: it may read tables and the binary log,

@@ -1,0 +1,13 @@
+SET GLOBAL log_bin_compress=ON;
+SET GLOBAL log_bin_compress_min_len=10;
+CREATE TABLE a (id INT PRIMARY KEY, v VARCHAR(2000), u BIGINT UNSIGNED, t TIMESTAMP(6) NULL, j JSON);
+CREATE TABLE k (v INT, w TEXT) CHARACTER SET utf8mb4;
+INSERT INTO a VALUES (1, REPEAT('ab',900), 18446744073709551615, '2024-02-29 12:00:00.123456', '{"a":1}'), (2, 'x', 0, NULL, NULL);
+INSERT INTO k VALUES (1,'x'),(1,'x'),(2,NULL);
+UPDATE a SET v=REPEAT('é',1000) WHERE id=1;
+SET gtid_domain_id=7;
+INSERT INTO a VALUES (3, 'other domain', 5, NULL, '[]');
+SET gtid_domain_id=0;
+DELETE FROM k WHERE v=1 LIMIT 1;
+CREATE TABLE c SELECT id, v FROM a;
+UPDATE c SET v='changed';
