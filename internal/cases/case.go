@@ -113,9 +113,6 @@ func (c *Case) complete() error {
 		return fmt.Errorf("a refusing case, and no other, says where with -- refused")
 	}
 	for _, kind := range []Kind{Halted, Resume} {
-		if slices.Contains([]string{"refuse-xa", "refuse-partial-json", "refuse-enum-zero", "refuse-exchange-partition"}, c.Name) {
-			continue
-		}
 		if has(kind) != (c.Refuse != "") {
 			return fmt.Errorf("a refusing case, and no other, says with -- halted and -- resume how it goes on")
 		}

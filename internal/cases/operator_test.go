@@ -31,7 +31,7 @@ func (p *play) operate(step Step) {
 		}
 		p.command("position", "skip", "--gtid", found[1])
 	case Resume:
-		p.problem, p.resumed = nil, true
+		p.problem = nil
 		p.r.daemon = p.r.rig.Start(p.outer, chaos.Normal)
 	}
 }

@@ -97,10 +97,6 @@ func (r *runner) run(outer, t *testing.T, c Case) {
 	p.steps(c.Setup)
 	r.rig.AwaitCaughtUp(t, r.daemon, patience)
 	p.changes()
-	if c.Refuse != "" && p.problem == nil && !p.resumed {
-		p.halted()
-		return
-	}
 	r.rig.AwaitCaughtUp(t, r.daemon, patience)
 	p.equal("in the end")
 }
@@ -113,7 +109,6 @@ type play struct {
 	sessions map[string]*sql.Conn
 	before   map[string]string // The target's tables before the refused transaction.
 	problem  *stream.Problem   // Of the halt, while the operator is at work.
-	resumed  bool
 }
 
 // changes makes the case's changes, frozen where the mode wants it.
