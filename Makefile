@@ -44,7 +44,7 @@ fuzz-decoders: ## Mutated input for each decoder, BINSEAL_FUZZ_FOR (default 10m)
 		$(GO) test -run '^$$' -fuzz "^$${d#*:}$$" -fuzztime $${BINSEAL_FUZZ_FOR:-10m} ./$${d%:*} || exit 1; done
 
 fuzz-apply: ## Random schemas and transactions in both modes, and the weights of all collations, for BINSEAL_FUZZ_FOR (default 30m). BINSEAL_FUZZ_SEED=n repeats a run.
-	BINSEAL_FUZZ_FOR=$${BINSEAL_FUZZ_FOR:-30m} $(GO) test -count=1 -timeout 12h -v -run "FuzzApply" ./internal/fuzzapply
+	BINSEAL_FUZZ_FOR=$${BINSEAL_FUZZ_FOR:-30m} $(GO) test -tags soak -count=1 -timeout 12h -v -run "FuzzApply" ./internal/fuzzapply
 
 # Packages whose tests are about one package; the others drive whole daemons.
 UNITS = $$($(GO) list ./... | grep -v -e /internal/cases -e /internal/chaos -e /internal/demo -e /internal/fuzzapply -e /bench)

@@ -71,7 +71,7 @@ func (c Collations) ID(name string) uint16 {
 // server in every character. w is safe for concurrent use, does not panic, and returns an error for a value that is
 // not valid in the collation's character set.
 func Weigher(collationID uint16) (w func(dst, s []byte) ([]byte, error), ok bool) {
-	if collationID == binaryCollation {
+	if collationID == binaryCollation || !collated {
 		return weighRaw, true
 	}
 	coll := colldata.Lookup(collations.ID(collationID))

@@ -38,6 +38,8 @@ const (
 	Normal     Build = "crashpoints"
 	WeakFence  Build = "crashpoints,weak_fence"  // Negative control: the mark matches whoever owns the stream.
 	WeakRecord Build = "crashpoints,weak_record" // Negative control: followers' records are ignored.
+	// Negative control: keys are compared as bytes, whatever their collation.
+	WeakCollation Build = "crashpoints,weak_collation"
 )
 
 var builds = struct {

@@ -115,11 +115,11 @@ func (p *player) await() string {
 	}()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		st, err := p.daemon.Status(context.WithoutCancel(p.t.Context()))
+		last = st
 		if err == nil && st.State == stream.StateHalted {
 			problem = fmt.Sprintf("halted: %s at %s: %s", st.Problem.Code, st.Problem.Where, st.Problem.What)
 			break
 		}
-		last = st
 		if err == nil && covers(st.Lag.Applied) {
 			return ""
 		}

@@ -1,0 +1,27 @@
+//go:build soak
+
+package fuzzapply
+
+import (
+	"testing"
+	"time"
+
+	"github.com/binseal/binseal/internal/chaos"
+)
+
+// The negative control: a fuzzer that does not see a build which compares keys as bytes proves nothing about the real
+// one. Backlogs must find it: only where changes merge does the daemon compare keys itself.
+func TestSoakFuzzApplySeesKeysComparedAsBytes(t *testing.T) {
+	rig := newRig(t)
+	rig.Mode = "split"
+	facts, err := LoadFacts(t.Context(), rig.Source.DB())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fuzzer{Generator: facts.Generator(), player: &player{rig: rig, t: t, build: chaos.WeakCollation}, seed: firstSeed(t)}
+	found := f.until(time.Now().Add(10 * time.Minute))
+	if found == nil {
+		t.Fatalf("nothing found in %d cases", f.player.tally.cases)
+	}
+	t.Logf("found, and shrunk to %d changes: %s", len(found.Changes), found.verdict)
+}
