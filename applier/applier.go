@@ -124,6 +124,8 @@ type Applier struct {
 	ddl     atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
 	tables  map[schema.Name]*boundTable
 	maxSQL  int // Largest statement the target takes, in bytes.
+	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.
+	sqlCascades bool
 
 	// What follows belongs to the executor. The collector reads cp and gtids only while it recovers a half-done
 	// epoch, before the executor has been given anything.
@@ -144,6 +146,9 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	}
 	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{},
 		cp: st.Checkpoint, gtids: gtids, epoch: st.Epoch, half: st.HalfDone}
+	if a.sqlCascades, err = cascadesInSQL(ctx, meta); err != nil {
+		return nil, err
+	}
 	if err := a.openSessions(ctx); err != nil {
 		a.Close()
 		return nil, err

@@ -235,7 +235,13 @@ func (a *Applier) prepare(ctx context.Context, cur *epoch, t *change.Txn) (close
 				return false, err
 			}
 		}
-		if ordered, _ := classOf(b, h); ordered && !cur.orderedTables[b] {
+		ordered, checks := classOf(b, h)
+		if checks {
+			if err := a.mayCascade(b, h); err != nil {
+				return false, at(err, t)
+			}
+		}
+		if ordered && !cur.orderedTables[b] {
 			if cur.byTable[b] != nil {
 				return true, nil
 			}

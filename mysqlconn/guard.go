@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"syscall"
 )
 
 // errPlaintext is what a driver gets when it tries to send anything but a TLS record, or the one packet that asks
@@ -38,7 +39,8 @@ type guardedConn struct {
 	left    int  // Bytes of the greeting's payload still to come.
 	greeted bool // The greeting is complete; what follows is TLS.
 
-	asked bool // The SSLRequest was sent.
+	asked bool  // The SSLRequest was sent.
+	gone  error // The peer has ended the connection, as a write has found out.
 }
 
 // Read gives no byte beyond the greeting until the greeting is complete.
@@ -76,7 +78,17 @@ func (g *guardedConn) Write(b []byte) (int, error) {
 		_ = g.Conn.Close()
 		return 0, errPlaintext
 	}
-	return g.Conn.Write(b)
+	if g.gone != nil {
+		return 0, g.gone
+	}
+	n, err := g.Conn.Write(b)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		// The peer's last words may still be unread, such as the alert by which it refuses our certificate: in TLS 1.3
+		// that comes when the client has long begun to write. The read that follows each write gives them, or the error.
+		g.gone = err
+		return len(b), nil
+	}
+	return n, err
 }
 
 // isSSLRequest reports whether b is one Protocol::SSLRequest packet.

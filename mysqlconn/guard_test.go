@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -86,5 +87,52 @@ func TestGuardRefusesAGreetingWithoutEnd(t *testing.T) {
 	guard := &guardedConn{Conn: near}
 	if _, err := guard.Read(make([]byte, 4096)); !errors.Is(err, errGreeting) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A server refused our client certificate, closed, and we said that the connection was lost: the login was written
+// into the closed connection, and the alert that told why stayed unread.
+func TestLastWordsAreReadBehindAFailedWrite(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	const words = "last words"
+	dialled := make(chan struct{})
+	go func() {
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		<-dialled
+		_, _ = c.Write([]byte(words))
+		_ = c.(*net.TCPConn).SetLinger(0) // Ends in a reset, as a close does that leaves bytes unread.
+		_ = c.Close()
+	}()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	close(dialled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	g := &guardedConn{Conn: conn, greeted: true, asked: true}
+	record := []byte{23, 3, 3, 0, 1, 0}
+	for g.gone == nil { // The reset takes a moment to arrive.
+		if _, err := g.Write(record); err != nil {
+			t.Fatalf("a write reports %v and hides what the peer said", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	got := make([]byte, 100)
+	n, err := g.Read(got)
+	if string(got[:n]) != words || err != nil {
+		t.Errorf("read %q, %v", got[:n], err)
+	}
+	if _, err := g.Read(got); err == nil {
+		t.Error("a read behind the last words has no error")
+	}
+	if _, err := g.Write(record); err == nil {
+		t.Error("a second write has no error")
 	}
 }

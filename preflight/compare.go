@@ -43,7 +43,7 @@ func (c *checker) tables(source, target *server) {
 		return
 	}
 	c.unsupported(all)
-	c.travel(all, source)
+	c.travel(all, source, target)
 	if source != nil {
 		c.visible(source, target)
 	}
@@ -70,7 +70,7 @@ func (c *checker) unsupported(all map[string]*table) {
 }
 
 // travel names the tables whose changes cannot be merged.
-func (c *checker) travel(all map[string]*table, source *server) {
+func (c *checker) travel(all map[string]*table, source, target *server) {
 	var keyless, cascading, engines []string
 	for _, t := range sorted(all) {
 		if !t.keyed {
@@ -92,14 +92,25 @@ func (c *checker) travel(all map[string]*table, source *server) {
 		Why: "their changes are applied one by one in the source's order, and each UPDATE and DELETE scans the table",
 		Fix: "add a primary key, or a unique key whose columns are NOT NULL",
 	})
+	left := source == nil || source.major() < sourceOwnCascades || source.on("innodb_native_foreign_keys")
 	severity, why := Info, "the source logs what a cascade changes, so nothing is lost; the source is 9.6 or later"
-	if source == nil || source.major() < sourceOwnCascades || source.on("innodb_native_foreign_keys") {
+	if left {
 		severity = Warn
 		why = "the source leaves cascades to its replica, so these tables and those tied to them are applied one by one, in order"
 	}
 	c.want(len(cascading) == 0, Finding{
 		Code: "TABLES_CASCADING", Severity: severity, Why: why, Objects: cascading,
 		Seen: count(len(cascading), "foreign key") + " with CASCADE, SET NULL or SET DEFAULT", Fix: "",
+	})
+	var native string
+	known := false // Servers without the variable run cascades in InnoDB.
+	if target != nil {
+		native, known = target.vars["innodb_native_foreign_keys"]
+	}
+	c.want(!left || !known || strings.EqualFold(native, "ON") || len(cascading) == 0, Finding{
+		Code: "TARGET_CASCADES", Severity: Must, Seen: "innodb_native_foreign_keys=" + native, Objects: cascading,
+		Why: "the source leaves cascades to the target, which runs them outside of InnoDB and can leave children behind without an error; the stream would halt at the first",
+		Fix: "start the target with innodb_native_foreign_keys=ON",
 	})
 	c.want(len(engines) == 0, Finding{
 		Code: "SOURCE_TABLE_ENGINE", Severity: Warn, Seen: count(len(engines), "included table") + " not in InnoDB on the source", Objects: engines,

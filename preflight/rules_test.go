@@ -171,6 +171,11 @@ func TestRules(t *testing.T) {
 		"a key on the target is enough": {func(s, _ *server, _ *Options) { s.tables["shop.orders"].keyed = false }, nil},
 		"cascades that the source logs": {func(_, s *server, _ *Options) { s.tables["shop.orders"].cascades = []string{"fk"} }, []string{"info TABLES_CASCADING"}},
 		"cascades that it does not":     {func(x, s *server, _ *Options) { x.version = "9.5.0"; s.tables["shop.orders"].cascades = []string{"fk"} }, []string{"warn TABLES_CASCADING"}},
+		"cascades left to a target's SQL layer": {func(x, s *server, _ *Options) {
+			x.version = "9.5.0"
+			set(s, "innodb_native_foreign_keys", "OFF")
+			s.tables["shop.orders"].cascades = []string{"fk"}
+		}, []string{"must TARGET_CASCADES", "warn TABLES_CASCADING"}},
 		"native foreign keys": {func(x, s *server, _ *Options) {
 			set(x, "innodb_native_foreign_keys", "ON")
 			s.tables["shop.orders"].cascades = []string{"fk"}

@@ -15,6 +15,7 @@ import (
 // had here, it says why, and what shows the halt.
 var waysOut = map[string]string{
 	"BS-BINLOG-PURGED":       "TestWaysOut",
+	"BS-CASCADES":            "TestCascadesOutsideOfInnoDBAreRefused",
 	"BS-CHECKSUM":            "TestWaysOut",
 	"BS-CONFIG-CHANGED":      "TestWaysOut",
 	"BS-EVENT-MALFORMED":     "TestWaysOut",

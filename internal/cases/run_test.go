@@ -36,7 +36,7 @@ func TestCases(t *testing.T) {
 	name := sourceName(t)
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) {
-			rig := chaos.NewRig(t, chaos.Options{Source: startSource[name](t, mode), Target: testmysql.StartT(t, targetOptions()), Mode: mode})
+			rig := chaos.NewRig(t, chaos.Options{Source: startSource[name](t, mode), Target: testmysql.StartT(t, targetOptions(name)), Mode: mode})
 			rig.Include = "c_*.*"
 			rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")
 			r := &runner{rig: rig, freeze: mode == "split", prefix: mode}
@@ -53,10 +53,13 @@ func TestCases(t *testing.T) {
 	}
 }
 
-func targetOptions() testmysql.Options {
+func targetOptions(source string) testmysql.Options {
 	o := testmysql.TargetOptions()
 	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
 		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
+	if source != defaultSource { // They leave the cascades of foreign keys to the target: see BS-CASCADES.
+		o.Extra = append(o.Extra, "--innodb-native-foreign-keys=ON")
+	}
 	return o
 }
 

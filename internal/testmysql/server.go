@@ -319,8 +319,10 @@ func (s *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Restart starts the server again on its data directory and port; one that still runs is stopped first.
-func (s *Server) Restart(ctx context.Context) error {
+// Restart starts the server again on its data directory and port, with further flags; one that still runs is stopped
+// first.
+func (s *Server) Restart(ctx context.Context, extra ...string) error {
+	s.options.Extra = append(s.options.Extra, extra...)
 	if err := s.Stop(ctx); err != nil {
 		return err
 	}

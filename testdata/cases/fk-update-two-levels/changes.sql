@@ -1,0 +1,2 @@
+UPDATE p SET id = 10 WHERE id = 1;
+DELETE FROM c WHERE id = 12;
