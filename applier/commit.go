@@ -202,6 +202,8 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 			err = mysqlconn.Describe("target", "apply "+e.span(), err)
 		}
 		return &Again{Careful: Careful{Until: e.end, Single: true}, Err: err}
+	case mismatched && m.verb == againVerb:
+		return refused(e, 0, m)
 	case mismatched:
 		return diverged(e, m)
 	default:

@@ -61,6 +61,14 @@ type netChange struct {
 	merged bool   // More than one change of the source went into it.
 }
 
+// held is an image of the row with the key as the target has it.
+func (c *netChange) held() []byte {
+	if c.before != nil {
+		return c.before
+	}
+	return c.last
+}
+
 // op is the net operation; 0 when nothing is to be done.
 func (c *netChange) op() change.Op {
 	switch {

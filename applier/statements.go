@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
 	"github.com/binseal/binseal/rowimage"
 	"github.com/binseal/binseal/schema"
 )
@@ -208,20 +209,46 @@ func (w *writer) deletes(s *step) error {
 	// each row that another session of the epoch has locked: at the commit barrier that is a deadlock which InnoDB
 	// cannot see. (FORCE INDEX in the form for several tables does not keep it from that: 9.7 still scans.)
 	head := "DELETE /*+ INDEX(" + schema.QuoteName(t.Name) + " " + schema.QuoteName(t.Identity.Name) + ") */ /* binseal applier */ FROM " +
-		t.QuotedName() + " WHERE " + l.IdentityColumns() + " IN ("
-	return w.list(s.rows, head, ")", x, func(dst []byte, c *netChange) ([]byte, error) {
-		img := c.before
-		if img == nil {
-			img = c.last
+		t.QuotedName() + " WHERE "
+	listed, single, err := apart(s.rows, func(c *netChange) (bool, error) { return l.IdentityByNumber(c.held()) })
+	if err != nil {
+		return err
+	}
+	err = w.list(listed, head+l.IdentityColumns()+" IN (", ")", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendIdentity(dst, c.held()) })
+	if err != nil || len(single) == 0 {
+		return err
+	}
+	if x.count != anyCount {
+		x.count = 1
+	}
+	for _, c := range single {
+		w.begin(head)
+		if w.buf, err = l.AppendIdentityMatch(w.buf, c.held()); err != nil {
+			return err
 		}
-		return l.AppendIdentity(dst, img)
-	})
+		if err := w.end(x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) inserts(s *step) error {
 	t, l := s.table.table.def, s.table.layout
-	return w.list(s.rows, insertHead(l), "", expectation{verb: s.verb.String(), table: t},
-		func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) })
+	x := expectation{verb: s.verb.String(), table: t}
+	strict, zeros, err := apart(s.rows, func(c *netChange) (bool, error) { return l.HasEnumZero(c.after, nil) })
+	if err != nil {
+		return err
+	}
+	if err := w.list(strict, insertHead(l), "", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) }); err != nil {
+		return err
+	}
+	for _, c := range zeros {
+		if err := w.insertEnumZero(l, wholeRow(c.after), x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func insertHead(l *rowimage.Layout) string {
@@ -230,9 +257,11 @@ func insertHead(l *rowimage.Layout) string {
 
 func (w *writer) updates(s *step) error {
 	t, l := s.table.table.def, s.table.layout
-	head := "UPDATE /* binseal applier */ " + t.QuotedName() + " SET "
 	for _, c := range s.rows {
-		w.begin(head)
+		zero, err := w.beginUpdate(l, c.after, nil)
+		if err != nil {
+			return err
+		}
 		w.room(c.after)
 		set, changed, err := l.AppendSet(w.buf, c.before, c.after)
 		if err != nil {
@@ -246,11 +275,28 @@ func (w *writer) updates(s *step) error {
 		if w.buf, err = l.AppendIdentityMatch(w.buf, c.before); err != nil {
 			return err
 		}
-		if err := w.end(expectation{count: 1, verb: s.verb.String(), table: t}); err != nil {
+		x := expectation{count: 1, verb: s.verb.String(), table: t}
+		if err := w.end(x); err != nil {
 			return err
+		}
+		if zero {
+			if err := w.again(l, wholeRow(c.after), t); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// beginUpdate opens an UPDATE up to what it sets: one that is not strict where the row comes to hold index 0 of an ENUM.
+// present is nil for a full image.
+func (w *writer) beginUpdate(l *rowimage.Layout, after, present []byte) (zero bool, err error) {
+	hint := ""
+	if zero, err = l.HasEnumZero(after, present); zero {
+		hint = mysqlconn.LaxHint
+	}
+	w.begin("UPDATE ", hint, "/* binseal applier */ ", l.Table().QuotedName(), " SET ")
+	return zero, err
 }
 
 // abandon takes the open statement back.
@@ -300,13 +346,16 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 	t, l := r.table.def, r.layout
 	x := expectation{count: 1, verb: r.Op.String(), table: t}
 	var err error
+	zero := false
 	switch r.Op {
 	case change.Insert:
 		return w.orderedInserts(rows, x)
 	case change.Delete:
 		w.begin("DELETE /* binseal applier */ FROM ", t.QuotedName())
 	case change.Update:
-		w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
+		if zero, err = w.beginUpdate(l, r.After, present(&r.Row)); err != nil {
+			return err
+		}
 		var changed bool
 		w.room(r.After)
 		if r.Full {
@@ -338,11 +387,40 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 	if !unique { // Of several identical rows any one will do, but only one.
 		w.buf = append(w.buf, " LIMIT 1"...)
 	}
-	return w.end(x)
+	if err = w.end(x); err != nil || !zero {
+		return err
+	}
+	return w.again(l, &r.Row, t)
 }
 
-// orderedInserts writes a run of inserts whose images have the same columns.
+// orderedInserts writes a run of inserts whose images have the same columns; one with index 0 of an ENUM parts it.
 func (w *writer) orderedInserts(rows []orderedRow, x expectation) error {
+	from := 0
+	for i := range rows {
+		r := &rows[i]
+		zero, err := r.layout.HasEnumZero(r.After, present(&r.Row))
+		if err != nil {
+			return err
+		}
+		if !zero {
+			continue
+		}
+		if err := w.insertRun(rows[from:i], x); err != nil {
+			return err
+		}
+		if err := w.insertEnumZero(r.layout, &r.Row, x); err != nil {
+			return err
+		}
+		from = i + 1
+	}
+	return w.insertRun(rows[from:], x)
+}
+
+// insertRun writes inserts in as few statements as their size allows.
+func (w *writer) insertRun(rows []orderedRow, x expectation) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	r := &rows[0]
 	l := r.layout
 	images := make([]*netChange, len(rows))

@@ -8,7 +8,15 @@ import (
 // targetSQLMode passed all type cases: strict, so that no value is clipped or zeroed silently, but with what valid
 // old rows need. NO_AUTO_VALUE_ON_ZERO keeps a 0 in an AUTO_INCREMENT column a 0; ALLOW_INVALID_DATES keeps dates
 // such as 2024-02-31; NO_ZERO_DATE, NO_ZERO_IN_DATE and ERROR_FOR_DIVISION_BY_ZERO are left out.
-const targetSQLMode = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+const (
+	targetSQLMode = "STRICT_ALL_TABLES," + laxSQLMode
+	laxSQLMode    = "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+)
+
+// LaxHint makes the statement behind whose verb it stands, and no other, not strict: it may change values silently, so
+// that what it wrote must be proved. The hint needs no privilege (the manual, "SET_VAR: Variable-Setting Hint Syntax";
+// MySQL 8.0.3); a server that does not know it stays strict.
+const LaxHint = "/*+ SET_VAR(sql_mode='" + laxSQLMode + "') */ "
 
 // TargetInit gives the settings of an applier session. All of them are open to any user: no SUPER and no
 // SESSION_VARIABLES_ADMIN, as on Aurora.

@@ -65,6 +65,9 @@ type Layout struct {
 
 	insertColumns, identityColumns string
 
+	enums bool   // There is an ENUM or SET.
+	all   []byte // The bitmap of columns of a full image.
+
 	identity *keyPlan // Nil for a keyless table.
 	keys     []*keyPlan
 }
@@ -95,6 +98,7 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 		return nil, mismatch(t, nil, "the target's table has no column that can be written")
 	}
 	l.insertColumns = strings.Join(names, ",")
+	l.all = bytes.Repeat([]byte{0xff}, bitmapLen(len(l.columns)))
 	return l, l.bindKeys()
 }
 
@@ -158,7 +162,7 @@ func (l *Layout) bindKind(col *column, i int) error {
 	case kindDecimal:
 		col.digits = uint8(c.Precision)
 	case kindEnum, kindSet:
-		col.members = members(c.ColumnType)
+		col.members, l.enums = members(c.ColumnType), true
 	case kindBinary, kindBytes:
 		col.pad, col.intro = int(c.MaxBytes), "_binary'"
 		if from := charsetOf(sent); sent != 0 && (from == nil || from.name != "binary") {

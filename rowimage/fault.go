@@ -21,7 +21,7 @@ const (
 // Reasons why a value cannot be written. They never carry the value (invariant 9).
 var (
 	errCorrupt     = errors.New("bytes that are no value of the column's type")
-	errEnumZero    = errors.New("ENUM value 0, the mark of an invalid value, which a strict session refuses")
+	errEnumMember  = errors.New("ENUM value that has no member in the target's definition")
 	errTextUnit    = errors.New("text that ends within a character of its character set")
 	errNotFinite   = errors.New("floating point value that is not finite")
 	errJSONEmpty   = errors.New("JSON value of length zero, left by an insert that was not strict")
@@ -32,7 +32,7 @@ var (
 )
 
 // unsupported are the reasons that need a person; the others mean a damaged log.
-var unsupported = []error{errEnumZero, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
+var unsupported = []error{errEnumMember, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
 
 // place names a column for people.
 func place(t *schema.Table, c *schema.Column) string {

@@ -40,14 +40,8 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 		return appendFloat(dst, math.Float64frombits(littleEndian(v)))
 	case kindBit:
 		return strconv.AppendUint(dst, bigEndian(v), 10), nil
-	case kindSet:
+	case kindSet, kindEnum: // Index 0 of an ENUM too, which only a session that is not strict takes: see HasEnumZero.
 		return strconv.AppendUint(dst, littleEndian(v), 10), nil
-	case kindEnum:
-		index := littleEndian(v)
-		if index == 0 {
-			return dst, errEnumZero
-		}
-		return strconv.AppendUint(dst, index, 10), nil
 	case kindYear:
 		return appendYear(dst, v[0]), nil
 	case kindDate, kindTime, kindDatetime, kindTimestamp, kindOldTime, kindOldDatetime, kindOldTimestamp:
@@ -67,20 +61,16 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 }
 
 // appendOperand writes the value for a comparison with the column. It differs from the literal for a SET with its
-// 64th member: the server compares a SET as a signed number. And it takes index 0 of an ENUM, which can be found, but
-// not written.
+// 64th member: the server compares a SET as a signed number.
 func (c *column) appendOperand(dst, v []byte) ([]byte, error) {
-	switch c.kind {
-	case kindSet:
+	if c.kind == kindSet {
 		return strconv.AppendInt(dst, int64(littleEndian(v)), 10), nil
-	case kindEnum:
-		return strconv.AppendUint(dst, littleEndian(v), 10), nil
 	}
 	return c.appendLiteral(dst, v)
 }
 
 // appendRowOperand writes the value for a comparison of row constructors, (`a`,`b`) IN ((1,2),(3,4)). There the server
-// compares ENUM and SET as text, and would find nothing by number.
+// compares ENUM and SET as text, and would find nothing by number. See IdentityByNumber for what has no text of its own.
 func (c *column) appendRowOperand(dst, v []byte) ([]byte, error) {
 	if c.kind != kindEnum && c.kind != kindSet {
 		return c.appendLiteral(dst, v)
@@ -89,7 +79,7 @@ func (c *column) appendRowOperand(dst, v []byte) ([]byte, error) {
 	dst = append(dst, '\'')
 	if c.kind == kindEnum {
 		if value < 1 || value > uint64(len(c.members)) {
-			return dst, errEnumZero
+			return dst, errEnumMember
 		}
 		return join(dst, c.members[value-1], "'"), nil
 	}

@@ -142,14 +142,20 @@ func (l *Layout) AppendPartialMatch(dst, img, present []byte) (out []byte, uniqu
 	if err != nil {
 		return dst, false, err
 	}
+	out, err = l.appendCellMatch(dst, cells, key)
+	return out, key != nil, err
+}
+
+// appendCellMatch compares the columns of key; all that are there, and byte-exactly, when key is nil.
+func (l *Layout) appendCellMatch(dst []byte, cells []cell, key []int) (out []byte, err error) {
 	out = dst
 	for i := range cells {
 		c := &l.columns[i]
 		switch {
-		case key == nil && !c.written, key != nil && !slices.Contains(key, i):
+		case key == nil && (!c.written || !cells[i].there), key != nil && !slices.Contains(key, i):
 			continue
 		case key != nil && cells[i].null:
-			return dst, false, l.valueError(i, fmt.Errorf("NULL in a key of NOT NULL columns"))
+			return dst, l.valueError(i, fmt.Errorf("NULL in a key of NOT NULL columns"))
 		}
 		if len(out) > len(dst) {
 			out = append(out, " AND "...)
@@ -160,10 +166,10 @@ func (l *Layout) AppendPartialMatch(dst, img, present []byte) (out []byte, uniqu
 			out, err = c.appendOperand(append(append(out, c.name...), '='), cells[i].value)
 		}
 		if err != nil {
-			return dst, false, l.valueError(i, err)
+			return dst, l.valueError(i, err)
 		}
 	}
-	return out, key != nil, nil
+	return out, nil
 }
 
 // partialKey lists the columns of a unique key that a before-image shows whole; nil for a table without a key, whose

@@ -40,7 +40,7 @@ var typeLines = []struct {
 	{"TIMESTAMP", []string{"types-timestamp", "types-timestamp-zones", "types-timestamp-implicit"}, partialImages, append(compressed, "types-timestamp-compressed")},
 	{"CHAR, VARCHAR, TEXT", []string{"types-unicode", "types-latin1", "charset-multibyte", "charset-single-byte", "charset-wide"}, partialImages, compressed},
 	{"BINARY, VARBINARY, BLOB", []string{"types-binary", "types-lobs", "types-row-17mb", "keys-binary-padding"}, partialImages, compressed},
-	{"ENUM, SET", []string{"types-enum-set", "types-enum-many", "types-enum-numeric", "types-enum-zero", "refuse-enum-zero"}, partialImages, compressed},
+	{"ENUM, SET", []string{"types-enum-set", "types-enum-many", "types-enum-numeric", "types-enum-zero", "keys-enum-zero"}, partialImages, compressed},
 	{"GEOMETRY and its kinds", []string{"types-geometry", "types-spatial", "types-geometry-plain"}, partialImages, compressed},
 	{"JSON", []string{"json-scalars", "json-typed", "json-opaque", "json-large", "refuse-json-tinyblob"}, append(partialImages, "json-partial", "image-partial-json", "refuse-partial-json"), compressed},
 	{"VECTOR", []string{"types-vector"}, partialImages, compressed},

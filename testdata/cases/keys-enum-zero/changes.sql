@@ -1,0 +1,60 @@
+SET sql_mode='';
+INSERT INTO p VALUES (0,0),('1',3);
+UPDATE p SET v=v+10;
+DELETE FROM p WHERE e=0;
+UPDATE p SET e=0 WHERE e='a';
+UPDATE p SET e='a' WHERE e='';
+UPDATE p SET v=100 WHERE e=0;
+DELETE FROM p WHERE e='1';
+-- await
+INSERT INTO c VALUES (0,1,'x',0),(0,2,'x',0),('',2,'x',0),('a',2,'y',0);
+UPDATE c SET v=v+1 WHERE e=0;
+DELETE FROM c WHERE e=0 AND n=1;
+DELETE FROM c WHERE e=2 AND n=1;
+UPDATE c SET e=0 WHERE e=1;
+UPDATE c SET e='a', s='z' WHERE e=0 AND n=2 AND s='x';
+-- await
+DELETE FROM c WHERE n=2;
+-- await
+UPDATE u SET e=0 WHERE id=1;
+UPDATE u SET e='a' WHERE id=2;
+UPDATE u SET e='' WHERE id=3;
+UPDATE u SET e='1' WHERE id=1;
+UPDATE u SET e=0 WHERE id=2;
+UPDATE u SET e='a' WHERE id=3;
+DELETE FROM u WHERE e=0;
+INSERT INTO u VALUES (4,0,4);
+UPDATE u SET v=v+1;
+-- await
+UPDATE cu SET e=0 WHERE id=1;
+UPDATE cu SET e='a', n=1 WHERE id=3;
+UPDATE cu SET e='', n=2 WHERE id=1;
+UPDATE cu SET e=0 WHERE id=2;
+INSERT INTO cu VALUES (4,0,2),(5,NULL,2),(6,NULL,2);
+REPLACE INTO cu VALUES (7,0,2);
+-- await
+UPDATE s SET v=v+1;
+DELETE FROM s WHERE s=1;
+DELETE FROM s WHERE s=3;
+DELETE FROM s WHERE s=0;
+INSERT INTO s VALUES (1,2,1),(0,2,0);
+UPDATE s SET n=3 WHERE s IN (1,5);
+DELETE FROM s WHERE n=1;
+-- await
+INSERT INTO parent VALUES (0);
+INSERT INTO child VALUES (3,0);
+UPDATE child SET e=0 WHERE id=1;
+DELETE FROM parent WHERE e=0;
+INSERT INTO parent VALUES (0);
+UPDATE child SET e=0 WHERE id=2;
+-- await
+SET binlog_row_image=MINIMAL;
+INSERT INTO c (e,n,s) VALUES (0,9,'m'),('',9,'m');
+UPDATE c SET v=9 WHERE e=0;
+UPDATE c SET e=0, n=10 WHERE e=2 AND n=9;
+UPDATE u SET e='' WHERE id=4;
+UPDATE u SET e=0 WHERE id=1;
+DELETE FROM c WHERE e=0 AND n=9;
+INSERT INTO p (e) VALUES ('1');
+DELETE FROM p WHERE e=0;
+UPDATE p SET e=0 WHERE e='1';

@@ -1,0 +1,14 @@
+CREATE TABLE p (e ENUM('a','','1') PRIMARY KEY, v INT);
+INSERT INTO p VALUES ('a',1),('',2);
+CREATE TABLE c (e ENUM('a','','1'), n INT, s VARCHAR(10), v INT, PRIMARY KEY (e,n,s));
+INSERT INTO c VALUES ('a',1,'x',1),('',1,'x',2),('1',1,'x',3);
+CREATE TABLE u (id INT PRIMARY KEY, e ENUM('a','','1') NOT NULL, v INT, UNIQUE KEY (e));
+INSERT INTO u VALUES (1,'a',1),(2,'',2),(3,'1',3);
+CREATE TABLE cu (id INT PRIMARY KEY, e ENUM('a',''), n INT NOT NULL, UNIQUE KEY (e,n));
+INSERT INTO cu VALUES (1,'a',1),(2,'',1),(3,'a',2);
+CREATE TABLE s (s SET('','a','b'), n INT, v INT, PRIMARY KEY (s,n));
+INSERT INTO s VALUES (0,1,0),(1,1,1),(2,1,2),(3,1,3),(5,1,5),(7,1,7);
+CREATE TABLE parent (e ENUM('a','') PRIMARY KEY);
+CREATE TABLE child (id INT PRIMARY KEY, e ENUM('a',''), FOREIGN KEY (e) REFERENCES parent (e) ON UPDATE CASCADE ON DELETE CASCADE);
+INSERT INTO parent VALUES ('a'),('');
+INSERT INTO child VALUES (1,'a'),(2,'');

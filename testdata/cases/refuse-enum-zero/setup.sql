@@ -1,2 +1,0 @@
-CREATE TABLE e (id INT PRIMARY KEY, e ENUM('a',''));
-INSERT INTO e VALUES (1,'a'),(2,'');

@@ -1,0 +1,8 @@
+CREATE TABLE e (id INT PRIMARY KEY, e ENUM('a',''), n ENUM('1','0','2') NOT NULL DEFAULT '2', t VARCHAR(20), l VARCHAR(20) CHARACTER SET latin1, d DATE, v INT);
+INSERT INTO e VALUES (1,'a','1','x','é','2024-02-29',1),(2,'','0','y','ü',NULL,2),(3,NULL,'2','','',NULL,3);
+CREATE TABLE k (e ENUM('a','') , v INT, t TEXT);
+INSERT INTO k VALUES ('a',1,'x'),('a',1,'x'),('',1,'x');
+CREATE TABLE alone (e ENUM('a','b'), f ENUM('c'));
+CREATE TABLE seen (id INT PRIMARY KEY AUTO_INCREMENT, e ENUM('a',''), v TINYINT, ts TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6));
+INSERT INTO seen (e,v) VALUES ('a',1),('',2),('a',3);
+CREATE TABLE w (id INT PRIMARY KEY, e ENUM('a','b') NOT NULL, b LONGBLOB);
