@@ -33,7 +33,13 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := sourceName(t)
+	for _, name := range sourceNames(t) {
+		t.Run(name, func(t *testing.T) { runAll(t, all, name) })
+	}
+}
+
+// runAll runs the wanted cases from one source, in both modes.
+func runAll(t *testing.T, all []Case, name string) {
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) {
 			rig := chaos.NewRig(t, chaos.Options{Source: startSource[name](t, mode), Target: testmysql.StartT(t, targetOptions(name)), Mode: mode})

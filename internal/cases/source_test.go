@@ -1,7 +1,6 @@
 package cases
 
 import (
-	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -10,7 +9,8 @@ import (
 	"github.com/binseal/binseal/internal/testmysql"
 )
 
-// EnvSource is the environment variable that chooses the source server: one of Sources; default mysql.
+// EnvSource is the environment variable that chooses the source server: one of Sources; default those that need nothing
+// but Debian's packages.
 const EnvSource = "BINSEAL_SOURCE"
 
 // startSource starts a source for a mode. Not every mode has a server of its own: starters give the same options for
@@ -21,14 +21,17 @@ var startSource = map[string]func(t *testing.T, mode string) *testmysql.Server{
 	"mariadb": startMariaDB,
 }
 
-// sourceName is the chosen source.
-func sourceName(t *testing.T) string {
+// sourceNames are the chosen sources.
+func sourceNames(t *testing.T) []string {
 	t.Helper()
-	name := cmp.Or(os.Getenv(EnvSource), defaultSource)
+	name := os.Getenv(EnvSource)
+	if name == "" {
+		return []string{defaultSource, "mariadb"}
+	}
 	if !slices.Contains(Sources, name) {
 		t.Fatalf("%s=%s: not one of %s", EnvSource, name, strings.Join(Sources, ", "))
 	}
-	return name
+	return []string{name}
 }
 
 func startMySQL(t *testing.T, _ string) *testmysql.Server {

@@ -31,7 +31,8 @@ func Compare(ctx context.Context, a, b *sql.DB, schemas ...string) (differences 
 // comparison is one call of Compare.
 type comparison struct {
 	conns       [2]*sql.Conn
-	mixed       bool // The servers are of different releases.
+	mixed       bool    // The servers are of different releases.
+	mariadb     [2]bool // Which of them is MariaDB.
 	differences []string
 	rows        int64
 }
@@ -57,7 +58,8 @@ func (c *comparison) open(ctx context.Context, dbs ...*sql.DB) error {
 				return fmt.Errorf("compare, %s server: %w", side[i], err)
 			}
 		}
-		if err := conn.QueryRowContext(ctx, "SELECT SUBSTRING_INDEX(VERSION(), '.', 2)").Scan(&releases[i]); err != nil {
+		err = conn.QueryRowContext(ctx, "SELECT SUBSTRING_INDEX(VERSION(), '.', 2), VERSION() LIKE '%MariaDB%'").Scan(&releases[i], &c.mariadb[i])
+		if err != nil {
 			return fmt.Errorf("compare, %s server: %w", side[i], err)
 		}
 	}
@@ -224,7 +226,7 @@ func columnText(column, dataType string) string {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year", "date", "time", "datetime", "timestamp":
 		return "CAST(" + column + " AS CHAR)"
 	case "bit", "enum", "set": // The number behind it: also the error value '' of an ENUM shows.
-		return "CAST(" + column + " + 0 AS CHAR)"
+		return "CAST(CAST(" + column + " AS UNSIGNED) AS CHAR)"
 	case "float", "double": // A FLOAT as text has 6 digits only; as a DOUBLE it has all. Times one keeps -0; plus zero would not.
 		return "CAST(" + column + " * 1e0 AS CHAR)"
 	case "json": // What the server would show; jsonTypes adds what the text does not tell.

@@ -46,6 +46,9 @@ func (c *comparison) commonDefinition(ctx context.Context, i int, table string) 
 		for _, row := range rows {
 			fmt.Fprintf(&text, "%s", part.what)
 			for _, word := range row {
+				if c.mariadb[i] {
+					word = fromMariaDB(part.what, word)
+				}
 				fmt.Fprintf(&text, " | %s", commonWords(part.what, word))
 			}
 			text.WriteString("\n")
@@ -70,6 +73,9 @@ func commonWords(what, word string) string {
 			return "NO ACTION" // One and the same in InnoDB; which of them is the default's name has changed.
 		}
 	case "partition":
+		if word == "NULL" { // MariaDB has an empty expression or comment where MySQL has none, and the reverse.
+			return ""
+		}
 		return strings.ReplaceAll(word, "`", "")
 	}
 	if what != "column" {
@@ -80,4 +86,19 @@ func commonWords(what, word string) string {
 	}
 	word = strings.TrimSpace(strings.TrimPrefix(word, "DEFAULT_GENERATED"))
 	return strings.NewReplacer("geomcollection", "geometrycollection", "on update ", "ON UPDATE ").Replace(word)
+}
+
+// now is CURRENT_TIMESTAMP as MariaDB writes it, with its digits.
+var now = regexp.MustCompile(`current_timestamp\((\d*)\)`)
+
+// fromMariaDB puts a word of MariaDB's information_schema into MySQL's: there a default is an expression, so that a
+// string has its quotes.
+func fromMariaDB(what, word string) string {
+	switch {
+	case what != "column":
+		return word
+	case len(word) >= 2 && strings.HasPrefix(word, "'") && strings.HasSuffix(word, "'"):
+		return strings.NewReplacer("''", "'", `\\`, `\`).Replace(word[1 : len(word)-1])
+	}
+	return strings.ReplaceAll(now.ReplaceAllString(word, "CURRENT_TIMESTAMP($1)"), "CURRENT_TIMESTAMP()", "CURRENT_TIMESTAMP")
 }
