@@ -2,6 +2,7 @@ package rowimage
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/binseal/binseal/change"
 )
@@ -43,6 +44,9 @@ func (l *Layout) HasEnumZero(img, present []byte) (bool, error) {
 func (c *column) enumZero(v cell) bool {
 	return c.kind == kindEnum && c.written && !v.null && littleEndian(v.value) == 0
 }
+
+// ambiguous reports that the text of a member does not stand for it, or may not.
+func ambiguous(member string) bool { return member == "" || strings.Contains(member, "?") }
 
 // columnsOf lists the columns that are there.
 func (l *Layout) columnsOf(cells []cell) []int {
@@ -117,6 +121,7 @@ func (l *Layout) cellsAfter(r *change.Row) (after, row []cell, err error) {
 // IdentityByNumber reports whether a row can be found by AppendIdentityMatch alone, and not by AppendIdentity: in row
 // constructors the server compares ENUM and SET as text. Index 0 of an ENUM has the text of its member ”, and a SET that
 // has a member ” is not found by its text at all.
+// A member outside of the basic multilingual plane is not known here: information_schema, in utf8mb3, shows a ? for it.
 func (l *Layout) IdentityByNumber(img []byte) (bool, error) {
 	if !l.enums || l.identity == nil || len(l.identity.parts) == 1 {
 		return false, nil
@@ -130,11 +135,11 @@ func (l *Layout) IdentityByNumber(img []byte) (bool, error) {
 		switch c.kind {
 		case kindEnum:
 			index := littleEndian(v)
-			if index == 0 || index <= uint64(len(c.members)) && c.members[index-1] == "" {
+			if index == 0 || index <= uint64(len(c.members)) && ambiguous(c.members[index-1]) {
 				return true, nil
 			}
 		case kindSet:
-			if slices.Contains(c.members, "") {
+			if slices.ContainsFunc(c.members, ambiguous) {
 				return true, nil
 			}
 		}

@@ -98,6 +98,16 @@ func TestServerIdentityByNumber(t *testing.T) {
 			t.Errorf("row %d: %d rows where %s", i, n, match)
 		}
 	}
+	l.Exec(t, "CREATE TABLE src.x (e ENUM('😀','?a'),s SET('a','😀'),PRIMARY KEY (e,s))")
+	from = l.position(t)
+	l.Exec(t, "INSERT INTO src.x VALUES (1,1),(2,2),(1,3)")
+	rows = l.changes(t, from)
+	layout = mustBind(t, rows[0].Table, l.table(t, "src", "x"))
+	for i, r := range rows {
+		if by, err := layout.IdentityByNumber(r.After); err != nil || !by {
+			t.Errorf("row %d of a member that information_schema does not show: %v, %v", i, by, err)
+		}
+	}
 	l.Exec(t, "CREATE TABLE src.o (e ENUM('x',''),p SET('a'),PRIMARY KEY (e,p))")
 	from = l.position(t)
 	l.Exec(t, "INSERT INTO src.o VALUES (1,0),(1,1)")

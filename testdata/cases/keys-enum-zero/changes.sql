@@ -47,6 +47,10 @@ UPDATE child SET e=0 WHERE id=1;
 DELETE FROM parent WHERE e=0;
 INSERT INTO parent VALUES (0);
 UPDATE child SET e=0 WHERE id=2;
+DELETE FROM x WHERE e=1 AND s=1;
+DELETE FROM x WHERE s=2;
+-- await
+DELETE FROM x;
 -- await
 SET binlog_row_image=MINIMAL;
 INSERT INTO c (e,n,s) VALUES (0,9,'m'),('',9,'m');

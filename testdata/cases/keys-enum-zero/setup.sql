@@ -12,3 +12,5 @@ CREATE TABLE parent (e ENUM('a','') PRIMARY KEY);
 CREATE TABLE child (id INT PRIMARY KEY, e ENUM('a',''), FOREIGN KEY (e) REFERENCES parent (e) ON UPDATE CASCADE ON DELETE CASCADE);
 INSERT INTO parent VALUES ('a'),('');
 INSERT INTO child VALUES (1,'a'),(2,'');
+CREATE TABLE x (e ENUM('😀','a','?a') CHARACTER SET utf8mb4, s SET('b','😀') CHARACTER SET utf8mb4, v INT, PRIMARY KEY (e,s));
+INSERT INTO x VALUES (1,1,1),(1,2,2),(2,3,3),(3,1,4);
