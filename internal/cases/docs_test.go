@@ -3,6 +3,7 @@ package cases
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,18 @@ func TestMatrix(t *testing.T) {
 	all, err := Load("../../testdata/cases")
 	if err != nil {
 		t.Fatal(err)
+	}
+	named := []string{}
+	for _, l := range typeLines {
+		named = slices.Concat(named, l.full, l.partial, l.packed)
+	}
+	for _, l := range statementLines {
+		named = append(named, l.cases...)
+	}
+	for _, name := range named {
+		if !slices.ContainsFunc(all, func(c Case) bool { return c.Name == name }) {
+			t.Errorf("the tables name %s, which is no case", name)
+		}
 	}
 	before, rest, begins := strings.Cut(string(page), matrixBegin)
 	got, behind, ends := strings.Cut(rest, matrixEnd)
