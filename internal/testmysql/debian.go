@@ -21,17 +21,8 @@ type archive struct {
 // mysqlArchive is MySQL 9.7 (LTS).
 var mysqlArchive = archive{folder: "mysql", suite: "sid", packages: []string{"mysql-server-core", "mysql-client-core", "libprotobuf32t64"}}
 
-// downloaded describes the private copy of MySQL that download made, or says why there is none.
-func downloaded(ctx context.Context, cache string) (*Install, error) {
-	in, err := mysqlArchive.installed(cache, "mysqld")
-	if err != nil {
-		return nil, err
-	}
-	return in, in.readVersion(ctx)
-}
-
-// installed describes the program of an archive that was unpacked into the cache.
-func (a archive) installed(cache, program string) (*Install, error) {
+// installed describes the program of an archive that was unpacked into the cache, or says why there is none.
+func (a archive) installed(ctx context.Context, cache, program string, read func(*Install, context.Context) error) (*Install, error) {
 	root := filepath.Join(cache, a.folder)
 	loaders, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu/ld-linux*.so.*"))
 	if err != nil {
@@ -45,14 +36,15 @@ func (a archive) installed(cache, program string) (*Install, error) {
 	}
 	triplet := filepath.Base(filepath.Dir(loaders[0]))
 	usr, lib := filepath.Join(root, "usr/lib", triplet), filepath.Join(root, "lib", triplet)
-	return &Install{
+	in := &Install{
 		Mysqld:    filepath.Join(root, "usr/sbin", program),
 		BaseDir:   filepath.Join(root, "usr"),
 		ShareDir:  filepath.Join(root, "usr/share/mysql"),
 		PluginDir: filepath.Join(root, "usr/lib/mysql/plugin"),
 		loader:    loaders[0],
 		libPath:   strings.Join([]string{usr, lib, filepath.Join(usr, "mysql")}, ":"),
-	}, nil
+	}
+	return in, read(in, ctx)
 }
 
 // download takes a server's packages from the machine's own Debian mirror into the cache. Nothing of the

@@ -21,10 +21,6 @@ const (
 	EnvCache  = "BINSEAL_CACHE"  // Folder of the download; default os.UserCacheDir()/binseal.
 )
 
-// howToGetOne ends each error about a missing server: a test without a server fails and says what to do.
-const howToGetOne = "set " + EnvMysqld + " to the path of a mysqld 8.0 or later, or put one on PATH; " +
-	"on Debian and its kin (apt-get, dpkg, network) it is downloaded into a private folder by itself"
-
 // Install is a usable mysqld: where the program is, how it is started and what belongs to it.
 // It is immutable and safe for concurrent use.
 type Install struct {
@@ -41,25 +37,59 @@ type Install struct {
 	template        string   // An initialised data directory, copied for each server.
 }
 
-// fetch finds or downloads a server of a kind, once per process.
-func fetch(ctx context.Context, kind Kind) (*Install, error) {
-	switch kind {
-	case MariaDB:
-		return fetchMariaDB(ctx)
-	case MySQL56:
-		return fetch56(ctx)
-	}
-	return Fetch(ctx)
+// product is a kind of server: where it is looked for, and how it gets a data directory.
+type product struct {
+	name     string
+	env      string   // Environment variable that names a program to use instead of any other.
+	programs []string // Looked for on the machine.
+	howToGet string   // Ends each error about a missing server: a test without one fails and says what to do.
+
+	probe      func(ctx context.Context, path string) (*Install, error)  // Describes a program, or says why it is of no use.
+	downloaded func(ctx context.Context, cache string) (*Install, error) // Describes the copy in the cache.
+	download   func(ctx context.Context, cache string) error
+	// makeDataDir initialises the data directory that servers copy; nil where the program comes with one.
+	makeDataDir func(in *Install, ctx context.Context, dir string) error
+	template    string // Begin of the name under which the cache keeps that directory.
 }
 
-// Fetch finds or downloads a server and initialises the data directory that later servers copy. The order is:
-// BINSEAL_MYSQLD, a mysqld ≥ 8.0 on PATH, the private download in the cache folder, a fresh download. The work is
-// done once per cache: other processes wait on a file lock. What it cannot get, it names with a way to get it.
-func Fetch(ctx context.Context) (*Install, error) {
+var products = map[Kind]product{Newest: newestMySQL, MariaDB: mariaDB, MySQL56: mysql56}
+
+// newestMySQL is MySQL 8.0 or later, 9.7 where it is downloaded.
+var newestMySQL = product{
+	name: "MySQL", env: EnvMysqld, programs: []string{"mysqld", "/usr/sbin/mysqld"}, // sbin is not on everybody's PATH.
+	howToGet: "set " + EnvMysqld + " to the path of a mysqld 8.0 or later, or put one on PATH; " + fromDebian,
+	probe:    probeWith((*Install).readVersion),
+	downloaded: func(ctx context.Context, cache string) (*Install, error) {
+		return mysqlArchive.installed(ctx, cache, "mysqld", (*Install).readVersion)
+	},
+	download: func(ctx context.Context, cache string) error { return download(ctx, cache, mysqlArchive) },
+	makeDataDir: func(in *Install, ctx context.Context, dir string) error {
+		return in.makeDataDir(ctx, dir)
+	},
+	template: "datadir-",
+}
+
+// fromDebian ends the advice for servers that Debian has.
+const fromDebian = "on Debian and its kin (apt-get, dpkg, network) it is downloaded into a private folder by itself"
+
+// fetched remembers what fetch found: each look runs the server's program.
+var fetched = struct {
+	mu       sync.Mutex // Guards installs.
+	installs map[Kind]*Install
+}{installs: map[Kind]*Install{}}
+
+// Fetch finds or downloads the newest MySQL: see fetch.
+func Fetch(ctx context.Context) (*Install, error) { return fetch(ctx, Newest) }
+
+// fetch finds or downloads a server and initialises the data directory that later servers copy, once per process. The
+// order is: the environment variable of its kind, a fitting program on PATH, the private copy in the cache folder, a
+// fresh download. The work is done once per cache: other processes wait on a file lock. What it cannot get, it names
+// with a way to get it.
+func fetch(ctx context.Context, kind Kind) (*Install, error) {
 	fetched.mu.Lock()
 	defer fetched.mu.Unlock()
-	if fetched.install != nil {
-		return fetched.install, nil
+	if in := fetched.installs[kind]; in != nil {
+		return in, nil
 	}
 	cache, err := CacheDir()
 	if err != nil {
@@ -70,22 +100,18 @@ func Fetch(ctx context.Context) (*Install, error) {
 		return nil, err
 	}
 	defer unlock()
-
-	in, err := find(ctx, cache)
+	p := products[kind]
+	in, err := p.find(ctx, cache)
 	if err != nil {
-		return nil, fmt.Errorf("no MySQL server for tests: %w (%s)", err, howToGetOne)
+		return nil, fmt.Errorf("no %s server for tests: %w (%s)", p.name, err, p.howToGet)
 	}
-	if err := in.initialise(ctx, cache); err != nil {
-		return nil, fmt.Errorf("initialise a data directory with mysqld %s: %w", in.Version, err)
+	if p.makeDataDir != nil {
+		if err := p.initialise(ctx, in, cache); err != nil {
+			return nil, fmt.Errorf("initialise a data directory with %s: %w", in.Mysqld, err)
+		}
 	}
-	fetched.install = in
+	fetched.installs[kind] = in
 	return in, nil
-}
-
-// fetched remembers what Fetch found: each look runs the server's program.
-var fetched struct {
-	mu      sync.Mutex // Guards install.
-	install *Install
 }
 
 // CacheDir is the folder that downloads and the initialised data directory are kept in.
@@ -100,45 +126,63 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "binseal"), nil
 }
 
-// find picks the server in the order that Fetch documents.
-func find(ctx context.Context, cache string) (*Install, error) {
-	if path := os.Getenv(EnvMysqld); path != "" {
-		in, err := probe(ctx, path)
+// find picks the server in the order that fetch documents.
+func (p product) find(ctx context.Context, cache string) (*Install, error) {
+	if path := os.Getenv(p.env); path != "" {
+		in, err := p.probe(ctx, path)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", EnvMysqld, err)
+			return nil, fmt.Errorf("%s: %w", p.env, err)
 		}
 		return in, nil
 	}
-	for _, name := range []string{"mysqld", "/usr/sbin/mysqld"} { // sbin is not on everybody's PATH.
+	for _, name := range p.programs {
 		if path, err := exec.LookPath(name); err == nil {
-			if in, err := probe(ctx, path); err == nil {
+			if in, err := p.probe(ctx, path); err == nil {
 				return in, nil
 			}
 		}
 	}
-	if in, err := downloaded(ctx, cache); err == nil {
+	if in, err := p.downloaded(ctx, cache); err == nil {
 		return in, nil
 	}
-	if err := download(ctx, cache, mysqlArchive); err != nil {
+	if err := p.download(ctx, cache); err != nil {
 		return nil, err
 	}
-	return downloaded(ctx, cache)
+	return p.downloaded(ctx, cache)
+}
+
+// initialise makes the data directory that servers copy; 3 to 5 s, once per cache and server version.
+func (p product) initialise(ctx context.Context, in *Install, cache string) error {
+	in.template = filepath.Join(cache, p.template+in.Version)
+	if _, err := os.Stat(in.template); err == nil {
+		return nil
+	}
+	fresh := in.template + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	if err := p.makeDataDir(in, ctx, fresh); err != nil {
+		return err
+	}
+	return os.Rename(fresh, in.template)
 }
 
 // versionText finds the number in `mysqld  Ver 9.7.4-2 for Linux on x86_64`.
 var versionText = regexp.MustCompile(`Ver (\d+)\.(\d+)\.(\d+)`)
 
-// probe asks a machine's own mysqld for its version and folders.
-func probe(ctx context.Context, path string) (*Install, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
+// probeWith asks a machine's own program for its version, by a reader that refuses what is of no use, and its folders.
+func probeWith(read func(*Install, context.Context) error) func(context.Context, string) (*Install, error) {
+	return func(ctx context.Context, path string) (*Install, error) {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		in := &Install{Mysqld: path}
+		if err := read(in, ctx); err != nil {
+			return nil, err
+		}
+		return in, in.readFolders(ctx)
 	}
-	in := &Install{Mysqld: path}
-	if err := in.readVersion(ctx); err != nil {
-		return nil, err
-	}
-	return in, in.readFolders(ctx)
 }
 
 // readFolders asks the program where it looks for its files.
@@ -164,18 +208,30 @@ func (in *Install) readFolders(ctx context.Context) error {
 	return nil
 }
 
-// readVersion runs `mysqld --version` and refuses what the tests cannot use.
-func (in *Install) readVersion(ctx context.Context) error {
+// banner runs the program with --version and keeps the number; its three parts and the whole text come back.
+func (in *Install) banner(ctx context.Context) (parts []string, text string, err error) {
 	out, err := in.command(ctx, "", "--no-defaults", "--version").CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s --version: %w: %s", in.Mysqld, err, firstLine(out))
+		return nil, "", fmt.Errorf("%s --version: %w: %s", in.Mysqld, err, firstLine(out))
 	}
 	m := versionText.FindStringSubmatch(string(out))
-	if m == nil || strings.Contains(string(out), "MariaDB") {
-		return fmt.Errorf("%s is not a MySQL server: %s", in.Mysqld, firstLine(out))
+	if m == nil {
+		return nil, "", fmt.Errorf("%s is no server: %s", in.Mysqld, firstLine(out))
 	}
 	in.Version = strings.Join(m[1:], ".")
-	if major, err := strconv.Atoi(m[1]); err != nil || major < 8 {
+	return m[1:], string(out), nil
+}
+
+// readVersion refuses what is not MySQL 8.0 or later.
+func (in *Install) readVersion(ctx context.Context) error {
+	parts, text, err := in.banner(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(text, "MariaDB") {
+		return fmt.Errorf("%s is not a MySQL server: %s", in.Mysqld, firstLine([]byte(text)))
+	}
+	if major, err := strconv.Atoi(parts[0]); err != nil || major < 8 {
 		return fmt.Errorf("%s is MySQL %s, 8.0 or later is needed", in.Mysqld, in.Version)
 	}
 	return nil
@@ -215,22 +271,6 @@ func (in *Install) folders() []string {
 		args = append(args, "--user=root") // It refuses to run as root unless told so.
 	}
 	return args
-}
-
-// initialise makes the data directory that servers copy; 3 to 5 s, once per cache and server version.
-func (in *Install) initialise(ctx context.Context, cache string) error {
-	in.template = filepath.Join(cache, "datadir-"+in.Version)
-	if _, err := os.Stat(in.template); err == nil {
-		return nil
-	}
-	fresh := in.template + ".new"
-	if err := os.RemoveAll(fresh); err != nil {
-		return err
-	}
-	if err := in.makeDataDir(ctx, fresh); err != nil {
-		return err
-	}
-	return os.Rename(fresh, in.template)
 }
 
 // makeDataDir initialises a data directory.

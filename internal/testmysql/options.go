@@ -10,9 +10,9 @@ type Kind string
 
 // The kinds of servers.
 const (
-	Newest  Kind = ""        // What Fetch finds: MySQL 8.0 or later, 9.7 where it is downloaded.
-	MariaDB Kind = "mariadb" // MariaDB: see fetchMariaDB.
-	MySQL56 Kind = "mysql56" // MySQL 5.6: see fetch56.
+	Newest  Kind = ""        // See newestMySQL.
+	MariaDB Kind = "mariadb" // See mariaDB.
+	MySQL56 Kind = "mysql56" // See mysql56.
 )
 
 // Options say what kind of server to start. The zero value is a lean server with TLS and without a binary log,
