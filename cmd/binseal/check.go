@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"os/signal"
-	"syscall"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/config"
@@ -13,17 +11,9 @@ import (
 type checkCommand struct{}
 
 // Run looks at both servers and prints the report; the exit code is 3 when a finding is a must.
-func (checkCommand) Run(a *app) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	c, err := config.Load(a.config)
-	if err != nil {
-		return err
-	}
-	l, err := connectable(c)
-	if err != nil {
-		return err
-	}
+func (checkCommand) Run(a *app) error { return a.withLegs(a.check) }
+
+func (a *app) check(ctx context.Context, c *config.Config, l legs) error {
 	report, err := preflight.Run(ctx, preflight.Options{
 		Source: l.source, Target: l.target, Filter: l.filter, Routes: l.routes, ServerID: c.Source.ServerID,
 		ByGTID: c.Start.GTID != "", FromPast: c.Start.At == "",

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"os/signal"
+	"syscall"
+
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/config"
 	"github.com/binseal/binseal/mysqlconn"
@@ -39,6 +43,21 @@ func connectable(c *config.Config) (legs, error) {
 		return legs{}, err
 	}
 	return legs{source: source, target: target, filter: filter, routes: routes, rules: rules}, nil
+}
+
+// withLegs reads the config and hands both servers to a command that SIGINT and SIGTERM end.
+func (a *app) withLegs(do func(context.Context, *config.Config, legs) error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	c, err := config.Load(a.config)
+	if err != nil {
+		return err
+	}
+	l, err := connectable(c)
+	if err != nil {
+		return err
+	}
+	return do(ctx, c, l)
 }
 
 func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.Config) (*mysqlconn.Endpoint, error) {

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
@@ -94,27 +92,19 @@ func (s positionSettle) Run(a *app) error {
 
 // atPlace connects as the daemon would, does what was asked and prints where the stream stands then.
 func (a *app) atPlace(do func(context.Context, *stream.Place) (standing, error)) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	c, err := config.Load(a.config)
-	if err != nil {
+	return a.withLegs(func(ctx context.Context, c *config.Config, l legs) error {
+		st, err := do(ctx, &stream.Place{Name: c.Stream, Source: l.source, Target: l.target})
+		if err != nil {
+			return err
+		}
+		st.OK, st.Stream = true, c.Stream
+		if a.json {
+			writeJSON(a.stdout, st)
+			return nil
+		}
+		_, err = fmt.Fprint(a.stdout, st.text())
 		return err
-	}
-	l, err := connectable(c)
-	if err != nil {
-		return err
-	}
-	st, err := do(ctx, &stream.Place{Name: c.Stream, Source: l.source, Target: l.target})
-	if err != nil {
-		return err
-	}
-	st.OK, st.Stream = true, c.Stream
-	if a.json {
-		writeJSON(a.stdout, st)
-		return nil
-	}
-	_, err = fmt.Fprint(a.stdout, st.text())
-	return err
+	})
 }
 
 func notAPlace(err error) error {

@@ -60,9 +60,7 @@ func runAll(t *testing.T, all []Case, name string) {
 }
 
 func targetOptions(source string) testmysql.Options {
-	o := testmysql.TargetOptions()
-	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
-		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
+	o := testmysql.ContraryTargetOptions()
 	if source != defaultSource { // They leave the cascades of foreign keys to the target: see BS-CASCADES.
 		o.Extra = append(o.Extra, "--innodb-native-foreign-keys=ON")
 	}

@@ -90,16 +90,9 @@ func mixedImages(ctx context.Context, db *sql.DB, rnd *rand.Rand) (err error) {
 }
 
 // startImages starts clients whose sessions log partial images, beside the usual load's full ones.
-func (r *Rig) startImages(t testing.TB, clients int, pace Pace) *Load {
+func (r *Rig) startImages(t testing.TB, n int, pace Pace) *Load {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := &Load{cancel: cancel}
-	t.Cleanup(l.Stop)
-	for i := range clients {
-		rnd := rand.New(rand.NewPCG(r.Seed, 1<<34+uint64(i)))
-		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, pace, mixedImages) })
-	}
-	return l
+	return r.startClients(t, clients{n: n, draws: 1 << 34, pace: pace, work: mixedImages})
 }
 
 // largeImages changes more rows in one transaction than the reader holds, with partial images.

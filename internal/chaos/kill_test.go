@@ -30,12 +30,18 @@ func seed(t *testing.T) uint64 {
 func begin(t *testing.T, mode string, s uint64) *Rig {
 	t.Helper()
 	r := NewRig(t, Options{Mode: mode, Seed: s})
+	r.carrySchema(t)
+	return r
+}
+
+// carrySchema lets a first daemon carry the load's schema over.
+func (r *Rig) carrySchema(t *testing.T) {
+	t.Helper()
 	d := r.Start(t, Normal)
 	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
 	r.Prepare(t)
 	r.AwaitCaughtUp(t, d, 30*time.Second)
 	d.Stop(t)
-	return r
 }
 
 // finish lets a daemon drain what is left and compares both sides.
@@ -81,11 +87,7 @@ func TestRandomKillsByPosition(t *testing.T) {
 	o := testmysql.SourceOptions()
 	o.GTID = false
 	r := NewRig(t, Options{Mode: "split", Seed: s, Source: testmysql.StartT(t, o)})
-	d := r.Start(t, Normal)
-	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
-	r.Prepare(t)
-	r.AwaitCaughtUp(t, d, 30*time.Second)
-	d.Stop(t)
+	r.carrySchema(t)
 	load := r.StartLoad(t, 4, Pace(8*time.Millisecond), true)
 	rnd := rand.New(rand.NewPCG(s, 1))
 	for n := range 30 {
@@ -98,7 +100,7 @@ func TestRandomKillsByPosition(t *testing.T) {
 	}
 	load.Stop()
 	r.Source.Exec(t, "FLUSH BINARY LOGS")
-	d = r.Start(t, Normal)
+	d := r.Start(t, Normal)
 	r.AwaitCaughtUp(t, d, 2*time.Minute)
 	d.Await(t, 10*time.Second, "caught up behind an empty log file", func(st stream.Status) bool { return st.Lag.CaughtUp })
 	r.Equal(t)

@@ -62,39 +62,46 @@ type Load struct {
 // Pace is the pause of a client between two transactions.
 type Pace time.Duration
 
-// StartLoad starts clients with seeded randomness. With ddl a further client changes definitions.
-func (r *Rig) StartLoad(t testing.TB, clients int, pace Pace, ddl bool) *Load {
+// clients are some of a load that do the same.
+type clients struct {
+	n     int
+	draws uint64 // Where the seeded randomness of the first begins; each has its own.
+	pace  Pace
+	work  func(context.Context, *sql.DB, *rand.Rand) error
+}
+
+// startClients starts clients that run until the load is stopped, at the latest at the test's end.
+func (r *Rig) startClients(t testing.TB, groups ...clients) *Load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	l := &Load{cancel: cancel}
 	t.Cleanup(l.Stop)
-	for i := range clients {
-		rnd := rand.New(rand.NewPCG(r.Seed, uint64(i)))
-		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, pace, transaction) })
-	}
-	if ddl {
-		rnd := rand.New(rand.NewPCG(r.Seed, 1<<32))
-		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, Pace(400*time.Millisecond), definition) })
+	for _, g := range groups {
+		for i := range g.n {
+			rnd := rand.New(rand.NewPCG(r.Seed, g.draws+uint64(i)))
+			l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, g.pace, g.work) })
+		}
 	}
 	return l
 }
 
-// StartKeyless starts clients that only insert identical rows into the keyless table.
-func (r *Rig) StartKeyless(t testing.TB, clients int, pace Pace) *Load {
+// StartLoad starts clients with seeded randomness. With ddl a further client changes definitions.
+func (r *Rig) StartLoad(t testing.TB, n int, pace Pace, ddl bool) *Load {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := &Load{cancel: cancel}
-	t.Cleanup(l.Stop)
-	for i := range clients {
-		rnd := rand.New(rand.NewPCG(r.Seed, uint64(i)))
-		l.wg.Go(func() {
-			l.client(ctx, r.Source.DB, rnd, pace, func(ctx context.Context, db *sql.DB, _ *rand.Rand) error {
-				_, err := db.ExecContext(ctx, "INSERT INTO shop.events VALUES (1,'same')")
-				return err
-			})
-		})
+	groups := []clients{{n: n, pace: pace, work: transaction}}
+	if ddl {
+		groups = append(groups, clients{n: 1, draws: 1 << 32, pace: Pace(400 * time.Millisecond), work: definition})
 	}
-	return l
+	return r.startClients(t, groups...)
+}
+
+// StartKeyless starts clients that only insert identical rows into the keyless table.
+func (r *Rig) StartKeyless(t testing.TB, n int, pace Pace) *Load {
+	t.Helper()
+	return r.startClients(t, clients{n: n, pace: pace, work: func(ctx context.Context, db *sql.DB, _ *rand.Rand) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO shop.events VALUES (1,'same')")
+		return err
+	}})
 }
 
 // Stop ends the clients and waits for them.
@@ -210,19 +217,12 @@ func freeAddr(t testing.TB) string {
 func (r *Rig) StartLarge(t testing.TB) *Load {
 	t.Helper()
 	r.Source.Exec(t, "CREATE TABLE IF NOT EXISTS shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, filler VARBINARY(4000))")
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := &Load{cancel: cancel}
-	t.Cleanup(l.Stop)
-	rnd := rand.New(rand.NewPCG(r.Seed, 1<<33))
-	l.wg.Go(func() {
-		l.client(ctx, r.Source.DB, rnd, Pace(time.Second), func(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
-			if _, err := db.ExecContext(ctx, "DELETE FROM shop.bulk"); err != nil {
-				return err
-			}
-			_, err := db.ExecContext(ctx, `INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900)
-				SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT(CHAR(?), 4000) FROM n a JOIN (SELECT 1 UNION SELECT 2 UNION SELECT 3) b`, rnd.IntN(256))
+	return r.startClients(t, clients{n: 1, draws: 1 << 33, pace: Pace(time.Second), work: func(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
+		if _, err := db.ExecContext(ctx, "DELETE FROM shop.bulk"); err != nil {
 			return err
-		})
-	})
-	return l
+		}
+		_, err := db.ExecContext(ctx, `INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900)
+			SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT(CHAR(?), 4000) FROM n a JOIN (SELECT 1 UNION SELECT 2 UNION SELECT 3) b`, rnd.IntN(256))
+		return err
+	}})
 }

@@ -31,11 +31,7 @@ func newPair(t *testing.T, mode string, extra ...string) *pair {
 	o.ServerID, o.Name, o.Extra = 102, "second", extra
 	b := testmysql.StartT(t, o)
 	p := &pair{Rig: NewRig(t, Options{Mode: mode, Seed: seed(t), Source: a}), a: a, b: b}
-	d := p.Start(t, Normal)
-	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
-	p.Prepare(t)
-	p.AwaitCaughtUp(t, d, 30*time.Second)
-	d.Stop(t)
+	p.carrySchema(t)
 	return p
 }
 

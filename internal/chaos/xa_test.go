@@ -47,16 +47,9 @@ func xaTransaction(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
 }
 
 // startXA starts clients that change the usual load's rows by XA transactions.
-func (r *Rig) startXA(t testing.TB, clients int, pace Pace) *Load {
+func (r *Rig) startXA(t testing.TB, n int, pace Pace) *Load {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := &Load{cancel: cancel}
-	t.Cleanup(l.Stop)
-	for i := range clients {
-		rnd := rand.New(rand.NewPCG(r.Seed, 1<<35+uint64(i)))
-		l.wg.Go(func() { l.client(ctx, r.Source.DB, rnd, pace, xaTransaction) })
-	}
-	return l
+	return r.startClients(t, clients{n: n, draws: 1 << 35, pace: pace, work: xaTransaction})
 }
 
 // A prepared XA transaction is in the log and not decided when the daemon is killed: what it changed must be on the
@@ -68,11 +61,7 @@ func TestRandomKillsWithXA(t *testing.T) {
 			o := testmysql.SourceOptions()
 			o.GTID = gtid
 			r := NewRig(t, Options{Mode: "split", Seed: s, Source: testmysql.StartT(t, o)})
-			d := r.Start(t, Normal)
-			d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
-			r.Prepare(t)
-			r.AwaitCaughtUp(t, d, 30*time.Second)
-			d.Stop(t)
+			r.carrySchema(t)
 			xa, load := r.startXA(t, 5, Pace(5*time.Millisecond)), r.StartLoad(t, 2, Pace(8*time.Millisecond), true)
 			rnd := rand.New(rand.NewPCG(s, 3))
 			prepared := 0

@@ -23,10 +23,8 @@ const patience = 90 * time.Second
 
 // newRig starts servers as the data cases have them: the target's settings differ wherever they could spoil data.
 func newRig(t *testing.T) *chaos.Rig {
-	source, target := testmysql.SourceOptions(), testmysql.TargetOptions()
+	source, target := testmysql.SourceOptions(), testmysql.ContraryTargetOptions()
 	source.Extra = []string{"--max-allowed-packet=64M", "--max-binlog-size=64M", "--innodb-lock-wait-timeout=1"}
-	target.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
-		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
 	rig := chaos.NewRig(t, chaos.Options{Source: testmysql.StartT(t, source), Target: testmysql.StartT(t, target)})
 	rig.Include = "c_*.*"
 	rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")

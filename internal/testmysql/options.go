@@ -66,6 +66,14 @@ func TargetOptions() Options {
 	return Options{Name: "target", ServerID: 201, Encrypted: true, RequireSecureTransport: true}
 }
 
+// ContraryTargetOptions describe a target whose settings differ from a source's wherever that could spoil data.
+func ContraryTargetOptions() Options {
+	o := TargetOptions()
+	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
+		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
+	return o
+}
+
 // withDefaults fills in what the caller left out.
 func (o Options) withDefaults() Options {
 	if o.Name == "" {
