@@ -49,6 +49,7 @@ func runAll(t *testing.T, all []Case, name string) {
 			for _, c := range all {
 				if wanted(c, name) {
 					t.Run(c.Name, func(inner *testing.T) { r.run(t, inner, c) })
+					alive(t, rig.Source, rig.Target)
 				}
 			}
 			if r.daemon != nil {
@@ -56,6 +57,16 @@ func runAll(t *testing.T, all []Case, name string) {
 				r.daemon.Kill()
 			}
 		})
+	}
+}
+
+// alive ends the test where a server has ended by itself: the cases behind it would each wait for it in vain.
+func alive(t *testing.T, servers ...*testmysql.Server) {
+	t.Helper()
+	for _, s := range servers {
+		if !s.Alive() {
+			t.Fatalf("server %s has ended by itself: see error.log in its folder", s.Name)
+		}
 	}
 }
 

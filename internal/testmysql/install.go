@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -275,17 +276,33 @@ func (in *Install) folders() []string {
 
 // makeDataDir initialises a data directory.
 func (in *Install) makeDataDir(ctx context.Context, dir string, flags ...string) error {
-	args := append(in.folders(), "--initialize-insecure", "--datadir="+dir,
+	args := []string{"--initialize-insecure",
 		"--loose-innodb-redo-log-capacity=8M", // Bytes that each copy pays for.
 		"--loose-auto-generate-certs=OFF", "--loose-sha256-password-auto-generate-rsa-keys=OFF",
 		"--loose-caching-sha2-password-auto-generate-rsa-keys=OFF",
-		"--innodb-flush-log-at-trx-commit=2", "--log-error-verbosity=1")
-	if out, err := in.command(ctx, "", append(args, flags...)...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+		"--innodb-flush-log-at-trx-commit=2", "--log-error-verbosity=1"}
+	if err := in.runOnce(ctx, dir, nil, append(args, flags...)...); err != nil {
+		return err
 	}
 	// Two servers with one auto.cnf would share a server_uuid.
 	if err := os.Remove(filepath.Join(dir, "auto.cnf")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	return nil
+}
+
+// runOnce runs the server's program on a data directory until it ends by itself, with a folder of its own for temporary
+// files: see Options.files.
+func (in *Install) runOnce(ctx context.Context, dir string, input io.Reader, args ...string) error {
+	temp, err := os.MkdirTemp("", tempPrefix+"init-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	cmd := in.command(ctx, "", append(append(in.folders(), "--datadir="+dir, "--tmpdir="+temp), args...)...)
+	cmd.Stdin = input
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, lastLines(out, 15))
 	}
 	return nil
 }

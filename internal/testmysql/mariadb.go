@@ -63,14 +63,8 @@ func (in *Install) bootstrap(ctx context.Context, dir string) error {
 	}
 	// No account may be without a name: such a one would win over '%' on this host.
 	input = append(input, strings.NewReader("\nDELETE FROM global_priv WHERE User='' OR (User='root' AND Host<>'localhost');\n"))
-	args := append(in.folders(), "--bootstrap", "--datadir="+dir, "--plugin-dir="+in.PluginDir, "--loose-enforce-storage-engine=",
+	return in.runOnce(ctx, dir, io.MultiReader(input...), "--bootstrap", "--plugin-dir="+in.PluginDir, "--loose-enforce-storage-engine=",
 		"--innodb-log-file-size=8M", "--aria-log-file-size=1M", "--innodb-flush-log-at-trx-commit=2", "--log-warnings=0", "--max-allowed-packet=8M", "--net-buffer-length=16K")
-	cmd := in.command(ctx, "", args...)
-	cmd.Stdin = io.MultiReader(input...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, lastLines(out, 15))
-	}
-	return nil
 }
 
 // mariadbFlags are the options in the words of MariaDB, where GTIDs are always on.

@@ -143,6 +143,9 @@ func (o Options) flags() []string {
 func (o Options) files(dir, socket string) []string {
 	args := []string{
 		"--datadir=" + filepath.Join(dir, "data"),
+		// Not the machine's: a MariaDB or MySQL 5.6 that starts removes there what looks like a temporary table, whose
+		// soever it is.
+		"--tmpdir=" + filepath.Join(dir, "tmp"),
 		"--socket=" + socket,
 		"--log-error=" + filepath.Join(dir, "error.log"),
 		"--pid-file=" + filepath.Join(dir, "mysqld.pid"),

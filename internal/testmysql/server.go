@@ -103,6 +103,9 @@ func (s *Server) prepare(ctx context.Context) error {
 		}
 		s.Socket = filepath.Join(short, "sock")
 	}
+	if err := os.Mkdir(filepath.Join(s.Dir, "tmp"), 0o700); err != nil {
+		return err
+	}
 	if s.options.LowerCaseNames {
 		if err := s.install.makeDataDir(ctx, s.DataDir, lowerCaseNames); err != nil {
 			return fmt.Errorf("data directory: %w", err)

@@ -135,3 +135,26 @@ func TestFailedStartShowsTheLogAndLeavesNothing(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+// A server that starts removes what looks like a temporary table's file from its folder for such. With one folder for
+// all, MariaDB and MySQL 5.6 took them from each other: "Error on delete of '/tmp/#sql-temptable-…'", and crashes.
+func TestServersDoNotTakeEachOthersTemporaryTables(t *testing.T) {
+	for _, kind := range []Kind{MariaDB, MySQL56} {
+		s := StartT(t, Options{Name: "first", Kind: kind})
+		s.Exec(t, "CREATE DATABASE shop")
+		conn, err := s.DB().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(t.Context(), "CREATE TEMPORARY TABLE shop.t (a INT) ENGINE=MyISAM"); err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []Kind{Newest, MariaDB, MySQL56} {
+			StartT(t, Options{Name: "second", Kind: other})
+		}
+		if _, err := conn.ExecContext(t.Context(), "DROP TEMPORARY TABLE shop.t"); err != nil {
+			t.Errorf("a temporary table of %s after other servers have started: %v", s.Version, err)
+		}
+	}
+}
