@@ -101,7 +101,19 @@ type Undecided struct {
 	Since Position `json:"since"` // Begin of the oldest in the source's log.
 	Count int      `json:"count"`
 	GTIDs string   `json:"gtids,omitempty"` // Of the XA PREPAREs; never part of Checkpoint.GTIDs.
+	// Skipped are transactions behind Since that a person took for applied (binseal position skip --at), first to last:
+	// when the log is read again from Since, they are passed over unread. Only without GTIDs.
+	Skipped []Span `json:"skipped,omitempty"`
 }
+
+// Span is a transaction in the source's log: from the begin of its first event to the end of its last, in one file.
+type Span struct {
+	From Position `json:"from"`
+	To   Position `json:"to"`
+}
+
+// Holds reports that an event that begins at pos is part of it.
+func (s Span) Holds(pos Position) bool { return pos.Compare(s.From) >= 0 && pos.Compare(s.To) < 0 }
 
 // Without takes XA PREPAREs out whose GTIDs are taken for applied.
 func (u Undecided) Without(gone GTIDSet) (Undecided, error) {

@@ -17,20 +17,25 @@ const lookupPage = 1000
 type loggedEvent struct {
 	pos, end uint64
 	kind     string // The server's own word: "Query", "Xid".
-	verb     string // Of a Query that is BEGIN, COMMIT or ROLLBACK; "" for all others.
+	verb     string // Of a Query that is BEGIN, COMMIT, ROLLBACK, XA COMMIT or XA ROLLBACK; "" for all others.
 }
 
-// TransactionAt finds the first transaction at or behind pos in the source's log: where its first event begins and
-// where its last one ends. It reads the log by SQL, as a person would, so it also passes over what the stream refuses.
+// LoggedTransaction is where a transaction stands in the source's log.
+type LoggedTransaction struct {
+	change.Span
+	Decides bool // It is the outcome of an XA transaction that was prepared before it.
+}
+
+// TransactionAt finds the first transaction at or behind pos in the source's log. It reads the log by SQL, as a person would, so it also passes over what the stream refuses.
 // found is false when the log ends before one begins. An offset at which no event begins is a *change.Fault
 // BS-POSITION-INVALID. It needs the privilege REPLICATION SLAVE.
-func TransactionAt(ctx context.Context, s *mysqlconn.Session, pos change.Position) (start, end change.Position, found bool, err error) {
+func TransactionAt(ctx context.Context, s *mysqlconn.Session, pos change.Position) (t LoggedTransaction, found bool, err error) {
 	files, err := logSizes(ctx, s)
 	if err != nil {
-		return start, end, false, err
+		return t, false, err
 	}
 	if err := admitPosition(files, pos); err != nil {
-		return start, end, false, err
+		return t, false, err
 	}
 	for _, f := range files {
 		if f.Name != pos.File && change.FileNumber(f.Name) < change.FileNumber(pos.File) {
@@ -42,13 +47,15 @@ func TransactionAt(ctx context.Context, s *mysqlconn.Session, pos change.Positio
 		}
 		var g grouping
 		if err := g.read(ctx, s, f, from); err != nil {
-			return start, end, false, err
+			return t, false, err
 		}
 		if g.begun {
-			return change.Position{File: f.Name, Pos: g.start}, change.Position{File: f.Name, Pos: g.end}, true, nil
+			t.From, t.To = change.Position{File: f.Name, Pos: g.start}, change.Position{File: f.Name, Pos: g.end}
+			t.Decides = g.decides
+			return t, true, nil
 		}
 	}
-	return start, end, false, nil
+	return t, false, nil
 }
 
 // binlogMagic is the length of what stands before a file's first event.
@@ -58,8 +65,8 @@ const binlogMagic = 4
 // anonymous one, goes up to the next of these; logs without them (MySQL 5.6 without GTIDs) end it by COMMIT or XID, or
 // with the one Query of a statement that commits by itself.
 type grouping struct {
-	begun, announced, open bool
-	start, end             uint64
+	begun, announced, open, decides bool
+	start, end                      uint64
 }
 
 // read lists a file's events from an offset on until the transaction is whole or the file ends.
@@ -101,6 +108,7 @@ func (g *grouping) add(e loggedEvent) bool {
 		g.begun, g.announced, g.start = true, announces, e.pos
 	}
 	g.end = e.end
+	g.decides = g.decides || strings.HasPrefix(e.verb, "XA ")
 	if g.announced {
 		return false
 	}
@@ -129,15 +137,26 @@ func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]logge
 		if err := rows.Scan(new(sql.RawBytes), &e.pos, &e.kind, new(sql.RawBytes), &e.end, &info); err != nil {
 			return nil, mysqlconn.Describe("source", op, err)
 		}
-		if verb := strings.ToUpper(string(info)); verb == "BEGIN" || verb == "COMMIT" || verb == "ROLLBACK" {
-			e.verb = verb
-		}
+		e.verb = verbOf(strings.ToUpper(string(info)))
 		events = append(events, e)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, lookupFault(file, from, mysqlconn.Describe("source", op, err))
 	}
 	return events, nil
+}
+
+// verbOf is the verb of a loggedEvent whose contents, in upper case, are info.
+func verbOf(info string) string {
+	for _, outcome := range []string{"XA COMMIT", "XA ROLLBACK"} { // With the name behind it, which the server writes itself.
+		if strings.HasPrefix(info, outcome+" ") {
+			return outcome
+		}
+	}
+	if info == "BEGIN" || info == "COMMIT" || info == "ROLLBACK" {
+		return info
+	}
+	return ""
 }
 
 // errShowEvents is ER_ERROR_WHEN_EXECUTING_COMMAND: for SHOW BINLOG EVENTS, an offset that is no event's.

@@ -55,18 +55,29 @@ func TestTransactionAtOnARealServer(t *testing.T) {
 	begin := here(t, server, false).Pos
 	server.Exec(t, "INSERT INTO shop.t VALUES (1),(2)", "FLUSH LOGS", "DELETE FROM shop.t WHERE id=1")
 	s := session(t, server)
-	start, end, found, err := TransactionAt(t.Context(), s, begin)
-	if err != nil || !found || start != begin || end.Compare(begin) <= 0 || end.File != begin.File {
-		t.Fatalf("%s to %s, %v, %v; want one that begins at %s", start, end, found, err, begin)
+	first, found, err := TransactionAt(t.Context(), s, begin)
+	if err != nil || !found || first.From != begin || first.To.Compare(begin) <= 0 || first.To.File != begin.File || first.Decides {
+		t.Fatalf("%+v, %v, %v; want one that begins at %s", first, found, err, begin)
 	}
-	next, last, found, err := TransactionAt(t.Context(), s, end) // Behind the rotation.
-	if err != nil || !found || next.File == begin.File || last != here(t, server, false).Pos {
-		t.Errorf("the next: %s to %s, %v, %v; want the last one, up to %s", next, last, found, err, here(t, server, false).Pos)
+	last, found, err := TransactionAt(t.Context(), s, first.To) // Behind the rotation.
+	end := here(t, server, false).Pos
+	if err != nil || !found || last.From.File == begin.File || last.To != end || last.Decides {
+		t.Errorf("the next: %+v, %v, %v; want the last one, up to %s", last, found, err, end)
 	}
-	if _, _, found, err := TransactionAt(t.Context(), s, last); found || err != nil {
+	if _, found, err := TransactionAt(t.Context(), s, end); found || err != nil {
 		t.Errorf("behind the end: %v, %v", found, err)
 	}
-	_, _, _, err = TransactionAt(t.Context(), s, change.Position{File: begin.File, Pos: begin.Pos + 3})
+	server.Exec(t, "XA START 'x'; INSERT INTO shop.t VALUES (5); XA END 'x'; XA PREPARE 'x'")
+	prepared, _, err := TransactionAt(t.Context(), s, end)
+	if err != nil || prepared.Decides {
+		t.Errorf("XA PREPARE: %+v, %v", prepared, err)
+	}
+	server.Exec(t, "USE shop", "XA ROLLBACK 'x'")
+	outcome, found, err := TransactionAt(t.Context(), s, prepared.To)
+	if err != nil || !found || !outcome.Decides {
+		t.Errorf("XA ROLLBACK: %+v, %v, %v", outcome, found, err)
+	}
+	_, _, err = TransactionAt(t.Context(), s, change.Position{File: begin.File, Pos: begin.Pos + 3})
 	if f := change.FaultOf(err); f == nil || f.Code != codePosition || f.Where == "" || f.Next == "" {
 		t.Errorf("an offset within an event: %v", err)
 	}

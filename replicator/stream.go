@@ -256,7 +256,7 @@ func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error
 		},
 	}
 	if !from.ByGTID {
-		a.replay = from.Pos
+		a.replay, a.skipped = from.Pos, from.Undecided.Skipped
 		return a, nil
 	}
 	var err error

@@ -79,6 +79,17 @@ func (a *assembler) describe() {
 	if a.reread.IsEmpty() {
 		a.undecided.Since = a.held.order[0].start
 	}
+	for _, s := range a.skipped {
+		if s.From.Compare(a.undecided.Since) >= 0 {
+			a.undecided.Skipped = append(a.undecided.Skipped, s)
+		}
+	}
+}
+
+// passesOver reports that ev is part of a transaction that a person skipped while XA transactions were undecided, so
+// that it comes again: what could not be read then cannot be read now, and an XA PREPARE that was skipped is not held.
+func (a *assembler) passesOver(ev event) bool {
+	return a.phase == between && slices.ContainsFunc(a.skipped, func(s change.Span) bool { return s.Holds(ev.start) })
 }
 
 // xaStatement takes a QUERY event of XA.
@@ -235,8 +246,8 @@ func xaForm() error {
 		"let the application use plain transactions, then copy the data anew, or skip the transaction (binseal position skip)")
 }
 
-// xaTooLarge refuses more than may be held.
+// xaTooLarge refuses more than may be held. To decide the others does not help: that stands behind this one in the log.
 func xaTooLarge() error {
 	return halt("BS-XA-TOO-LARGE", "the XA transactions that are prepared and not decided hold more rows than the bound on them",
-		"decide those that XA RECOVER lists on the source; a single large one: make its changes on the target by hand and skip it and its XA COMMIT (binseal position skip)")
+		"skip this one (binseal position skip); at its XA COMMIT the stream halts again: make its changes on the target by hand then, and skip that too. Decide on the source what XA RECOVER lists, or the next one halts likewise")
 }

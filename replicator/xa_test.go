@@ -36,7 +36,7 @@ func readXA(t *testing.T, b *builder, from change.Checkpoint, edit func(*assembl
 		if from.ByGTID {
 			a.reread = gtids(t, from.Undecided.GTIDs)
 		} else {
-			a.replay = from.Pos
+			a.replay, a.skipped = from.Pos, from.Undecided.Skipped
 		}
 		if edit != nil {
 			edit(a)
@@ -204,4 +204,50 @@ func TestXAIsReadAgain(t *testing.T) {
 			t.Errorf("%v\n%s", err, d)
 		}
 	})
+}
+
+// What a person skipped while an XA transaction was undecided comes again with it: a statement that nobody can read, and
+// an XA PREPARE, whose changes the person has made or will make by hand.
+func TestSkippedIsNotReadAgain(t *testing.T) {
+	b := newBuilder(false)
+	since := b.pos
+	here := func() change.Position { return change.Position{File: b.file, Pos: b.pos} }
+	b.gtid(1)
+	b.xaPrepare("x", false, 1)
+	unread := change.Span{From: here()}
+	b.gtid(2)
+	b.query("BEGIN")
+	b.query("UPDATE a SET id=7")
+	b.query("COMMIT")
+	unread.To = here()
+	b.plain(3, 3)
+	prepared := change.Span{From: here()}
+	b.gtid(4)
+	b.xaPrepare("y", false, 5)
+	prepared.To = here()
+	b.xaDecide(5, "COMMIT", "y") // Skipped too: an outcome is read again, and finds nothing here.
+	at := here()
+	b.plain(6, 7)
+	kept := change.Span{}
+	skipped := []change.Span{unread, prepared}
+	from := change.Checkpoint{Pos: at, Undecided: change.Undecided{Count: 1, Skipped: skipped}}
+	b.xaDecide(7, "COMMIT", "x")
+	got, err := readXA(t, b, from, func(a *assembler) {
+		yield := a.yield
+		a.yield = func(txn *change.Txn) error {
+			if len(txn.Undecided.Skipped) == 2 {
+				kept = txn.Undecided.Skipped[0]
+			}
+			return yield(txn)
+		}
+	})
+	want := []string{fmt.Sprintf("6 7 undecided 1 since %d", since), "7+1 1"}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+	if kept != unread {
+		t.Errorf("the record forgets what was skipped: %v", kept)
+	}
+	_, err = readXA(t, b, change.Checkpoint{Pos: at}, nil)
+	wantFault(t, "BS-DML-STATEMENT", err)
 }

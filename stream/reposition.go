@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
@@ -84,15 +85,19 @@ func (p *Place) SkipAt(ctx context.Context, at change.Position) (Moved, error) {
 		if to.ByGTID {
 			return checkpoint.Move{}, unmovable("the stream goes on by GTID, not by file and position", "name the transaction with --gtid, as the halt does")
 		}
-		start, end, found, err := replicator.TransactionAt(ctx, src, to.Pos)
+		next, found, err := replicator.TransactionAt(ctx, src, to.Pos)
 		if err != nil {
 			return checkpoint.Move{}, err
 		}
-		if !found || at.Compare(start) < 0 || at.Compare(end) >= 0 {
-			return checkpoint.Move{}, unmovable(fmt.Sprintf("the transaction behind the checkpoint reaches from %s to %s and does not hold %s", start, end, at),
+		if !found || !next.Holds(at) {
+			return checkpoint.Move{}, unmovable(fmt.Sprintf("the transaction behind the checkpoint reaches from %s to %s and does not hold %s", next.From, next.To, at),
 				"give the place that the halt names")
 		}
-		to.Pos, to.Created = end, ""
+		// The outcome of an XA transaction must be read again, or that would stay prepared in our view for ever.
+		if to.Undecided.Count > 0 && !next.Decides {
+			to.Undecided.Skipped = append(slices.Clone(to.Undecided.Skipped), next.Span)
+		}
+		to.Pos, to.Created = next.To, ""
 		return checkpoint.Move{To: to}, nil
 	})
 }
@@ -135,10 +140,11 @@ func inHistory(ctx context.Context, src *mysqlconn.Session, info replicator.Sour
 	if err := replicator.Admit(info, files, to); err != nil || to.ByGTID {
 		return err
 	}
-	start, _, found, err := replicator.TransactionAt(ctx, src, to.Pos)
+	next, found, err := replicator.TransactionAt(ctx, src, to.Pos)
 	if err != nil {
 		return err
 	}
+	start := next.From
 	if found && start.File == to.Pos.File && start != to.Pos && to.Pos.Pos > 4 {
 		return unmovable("no transaction begins at "+to.Pos.String()+": the next one begins at "+start.String(), "give the begin of a transaction")
 	}

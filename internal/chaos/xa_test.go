@@ -116,3 +116,43 @@ func (r *Rig) decidedWhileDown(t *testing.T) {
 	}
 	d.Stop(t)
 }
+
+// By position the log is read again from the oldest undecided XA transaction, and what was skipped behind it comes
+// again: a statement that halts the stream, and an XA PREPARE that must not be held a second time, since its changes
+// were made by hand. The skipped one is committed and skipped once more; the other one's rows come with its XA COMMIT.
+func TestSkipByPositionWhileXAIsUndecided(t *testing.T) {
+	o := testmysql.SourceOptions()
+	o.GTID, o.Extra = false, []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"} // ON is the default of 9.7.
+	w := &wayOut{Rig: NewRig(t, Options{Mode: "strict", Source: testmysql.StartT(t, o)})}
+	d := w.Start(t, Normal)
+	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	w.Source.Exec(t, "CREATE DATABASE shop", "CREATE TABLE shop.w (id INT PRIMARY KEY, v INT)", "CREATE TABLE shop.keyless (id INT)")
+	w.Source.Exec(t, "XA START 'kept'; INSERT INTO shop.keyless VALUES (1),(1); XA END 'kept'; XA PREPARE 'kept'")
+	w.add(t)
+	w.AwaitCaughtUp(t, d, 20*time.Second)
+	// Each halts, and is skipped at the place that the halt names; the daemon must come by it at the next start.
+	for _, step := range []struct{ code, source, byHand string }{
+		{"BS-DML-STATEMENT", "SET binlog_format=STATEMENT; UPDATE shop.w SET v=v+1; SET binlog_format=ROW", "UPDATE shop.w SET v=v+1"},
+		{"BS-DML-STATEMENT", "SET binlog_format=STATEMENT; XA START 'gone'; INSERT INTO shop.keyless VALUES (2); XA END 'gone'; XA PREPARE 'gone'; SET binlog_format=ROW", "DO 0"},
+		{"BS-XA-UNKNOWN", "XA COMMIT 'gone'", "INSERT INTO shop.keyless VALUES (2)"},
+	} {
+		w.Source.Exec(t, step.source)
+		st := awaitHalt(t, d, step.code)
+		stopHalted(t, d)
+		w.Target.Exec(t, step.byHand)
+		w.binseal(t, "position", "skip", "--at", st.Problem.Where)
+		d = w.Start(t, Normal)
+		w.add(t)
+		w.AwaitCaughtUp(t, d, 20*time.Second)
+		w.Equal(t)
+	}
+	w.Source.Exec(t, "XA COMMIT 'kept'")
+	w.AwaitCaughtUp(t, d, 20*time.Second)
+	w.Equal(t)
+	d.Stop(t)
+	d = w.Start(t, Normal)
+	d.Await(t, 20*time.Second, "caught up with none prepared", func(st stream.Status) bool {
+		return st.Lag.CaughtUp && st.Lag.PreparedXA == 0 && len(st.Checkpt.Undecided.Skipped) == 0
+	})
+	d.Stop(t)
+}
