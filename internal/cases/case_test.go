@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/binseal/binseal/internal/chaos"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -53,7 +55,8 @@ func TestConfigOnTarget(t *testing.T) {
 		t.Fatal(c, err)
 	}
 	for from, want := range map[[2]string][2]string{{"c_a", ""}: {"c_a_new", ""}, {"c_a", "t"}: {"x", "u"}, {"c_a", "v"}: {"c_a_new", "v"}, {"b", "t"}: {"b", "t"}} {
-		if database, table := c.onTarget(from[0], from[1]); [2]string{database, table} != want {
+		rig := chaos.Rig{Rename: c.Rename}
+		if database, table := rig.OnTarget(from[0], from[1]); [2]string{database, table} != want {
 			t.Errorf("%v: %s.%s, want %v", from, database, table, want)
 		}
 	}

@@ -47,15 +47,3 @@ func optional(path, schema string) (string, error) {
 	}
 	return strings.ReplaceAll(string(text), "${schema}", schema), err
 }
-
-// onTarget is the target's name of a database, or with a table that of the table's database and the table.
-func (c Config) onTarget(database, table string) (string, string) {
-	if to, ok := c.Rename[database+"."+table]; ok {
-		database, table, _ = strings.Cut(to, ".")
-		return database, table
-	}
-	if to, ok := c.Rename[database]; ok {
-		return to, table
-	}
-	return database, table
-}

@@ -89,6 +89,6 @@ func (p *play) onTarget(step Step) {
 		p.r.daemon.Signal(syscall.SIGCONT)
 		p.r.rig.AwaitCaughtUp(p.t, p.r.daemon, patience)
 	}
-	database, _ := p.c.Config.onTarget(p.c.Schema(), "")
+	database, _ := p.r.rig.OnTarget(p.c.Schema(), "")
 	p.r.rig.Target.Exec(p.t, "USE "+database, step.SQL)
 }

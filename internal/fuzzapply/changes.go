@@ -19,12 +19,13 @@ type Case struct {
 	Setup   []string // Tables and their first rows.
 	Changes []Statement
 	Kill    bool // SIGKILL the daemon meanwhile.
+	Routes  int  // Which of RouteSets is tables.rename.
 }
 
 // Generator draws cases.
 func (f *Facts) Generator() *rapid.Generator[Case] {
 	return rapid.Custom(func(t *rapid.T) Case {
-		var c Case
+		c := Case{Routes: rapid.SampledFrom([]int{0, 0, 0, 0, 0, 1, 2, 3}).Draw(t, "routes")}
 		tables := f.setup(t, &c)
 		draw := &writer{Facts: f, t: t, tables: tables}
 		for i := range rapid.IntRange(1, 3).Draw(t, "sessions") {
@@ -35,6 +36,7 @@ func (f *Facts) Generator() *rapid.Generator[Case] {
 		for _, u := range units {
 			c.Changes = append(c.Changes, u...)
 		}
+		c.Changes = append(c.Changes, draw.decideAll(t)...)
 		c.Kill = rapid.IntRange(0, 19).Draw(t, "kill") == 0
 		return c
 	})
@@ -43,14 +45,17 @@ func (f *Facts) Generator() *rapid.Generator[Case] {
 // lax is the sql_mode in which each value of the pools can be written.
 const lax = "'STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'"
 
+// loose is one in which the source clips and replaces values instead: index 0 of an ENUM is one of the results.
+const loose = "'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'"
+
 // setup draws tables and their first rows.
 func (f *Facts) setup(t *rapid.T, c *Case) []*table {
-	c.Setup = []string{"SET sql_mode=" + lax + ", time_zone='+00:00'"}
+	c.Setup = append(RouteSets[c.Routes].setup(), "SET sql_mode="+lax+", time_zone='+00:00'")
 	if rapid.IntRange(0, 3).Draw(t, "hidden key") == 0 {
 		c.Setup = append(c.Setup, "SET sql_generate_invisible_primary_key=ON")
 	}
 	var tables []*table
-	for i := range rapid.IntRange(1, 2).Draw(t, "tables") {
+	for i := range rapid.SampledFrom([]int{1, 2, 2, 3}).Draw(t, "tables") {
 		b := f.drawTable(t, fmt.Sprintf("t%d", i))
 		tables = append(tables, b)
 		if i == 0 && rapid.IntRange(0, 2).Draw(t, "family") == 0 {
@@ -74,38 +79,64 @@ type writer struct {
 	*Facts
 	t        *rapid.T
 	tables   []*table
+	only     []*table // Where a transaction keeps to; nil for all.
 	sessions int
-	renamed  int // Tables renamed so far.
+	renamed  int      // Tables renamed so far.
+	branches int      // XA transactions begun so far, for fresh names.
+	prepared []branch // Those that are prepared and not decided.
 }
 
 // settings draws how a session logs and checks.
 func (w *writer) settings(session int) []Statement {
 	pick := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(w.t, label) }
-	set := fmt.Sprintf("SET sql_mode=%s, time_zone='%s', innodb_lock_wait_timeout=1, lock_wait_timeout=1", lax,
+	set := fmt.Sprintf("SET sql_mode=%s, time_zone='%s', innodb_lock_wait_timeout=1, lock_wait_timeout=1", pick("mode", lax, lax, lax, loose),
 		pick("zone", "+00:00", "+14:00", "-12:59", "-05:30"))
 	set += ", binlog_row_image=" + pick("image", "FULL", "FULL", "FULL", "MINIMAL", "NOBLOB")
 	set += ", binlog_transaction_compression=" + pick("compression", "OFF", "OFF", "ON")
 	set += ", foreign_key_checks=" + pick("foreign keys", "ON", "ON", "ON", "OFF")
+	set += ", transaction_isolation=" + pick("isolation", "'READ-COMMITTED'", "'READ-COMMITTED'", "'REPEATABLE-READ'")
 	set += ", unique_checks=" + pick("unique", "ON", "ON", "OFF")
 	set += ", binlog_rows_query_log_events=" + pick("queries", "OFF", "OFF", "ON")
 	return []Statement{{session, set}}
 }
 
-// unit is a transaction, a DDL, or two transactions whose statements take turns.
+// unit is a transaction, a DDL, the outcome of an XA transaction, or two transactions whose statements take turns.
 func (w *writer) unit(t *rapid.T) []Statement {
 	w.t = t
 	session := rapid.IntRange(1, w.sessions).Draw(t, "session")
-	switch how := rapid.IntRange(0, 11).Draw(t, "unit"); {
+	switch how := rapid.IntRange(0, 13).Draw(t, "unit"); {
 	case how == 0:
 		return []Statement{{session, w.ddl()}}
 	case how == 1:
 		return w.settings(session)
 	case how == 2 && w.sessions > 1:
-		return interleave(w.transaction(session), w.transaction(session%w.sessions+1))
-	case how <= 4:
+		return w.interleaved(session, w.transaction)
+	case how == 3 && w.sessions > 1:
+		return w.interleaved(session, w.xa)
+	case how == 4:
+		return w.xa(session)
+	case how == 5 && len(w.prepared) > 0:
+		return []Statement{w.decide(session)}
+	case how <= 7:
 		return []Statement{{session, w.change()}} // Autocommit.
 	}
 	return w.transaction(session)
+}
+
+// interleaved draws two transactions at once, mostly over tables that the other one does not touch: each lock that one
+// waits for costs a second, and a change.
+func (w *writer) interleaved(session int, first func(session int) []Statement) []Statement {
+	apart := len(w.tables) > 1 && rapid.IntRange(0, 5).Draw(w.t, "same tables") > 0
+	if apart {
+		w.only = w.tables[:1]
+	}
+	a := first(session)
+	if apart {
+		w.only = w.tables[1:]
+	}
+	b := w.transaction(session%w.sessions + 1)
+	w.only = nil
+	return interleave(a, b)
 }
 
 func interleave(a, b []Statement) []Statement {
@@ -121,31 +152,41 @@ func interleave(a, b []Statement) []Statement {
 	return all
 }
 
-// transaction draws one, savepoints included.
+// transaction draws one.
 func (w *writer) transaction(session int) []Statement {
-	all := []Statement{{session, "BEGIN"}}
-	for range rapid.IntRange(1, 7).Draw(w.t, "statements") {
-		switch rapid.IntRange(0, 9).Draw(w.t, "what") {
-		case 0:
-			all = append(all, Statement{session, "SAVEPOINT s"})
-		case 1:
-			// An error without the savepoint; the transaction goes on.
-			all = append(all, Statement{session, "ROLLBACK TO s"})
-		case 2:
-			for _, sql := range w.swap() {
-				all = append(all, Statement{session, sql})
-			}
-		default:
-			all = append(all, Statement{session, w.change()})
-		}
-	}
+	all := append([]Statement{{session, "BEGIN"}}, w.body(session)...)
 	end := rapid.SampledFrom([]string{"COMMIT", "COMMIT", "COMMIT", "COMMIT", "COMMIT", "COMMIT", "ROLLBACK"}).Draw(w.t, "end")
 	return append(all, Statement{session, end})
 }
 
+// body draws what a transaction does, savepoints and changes of the row image included.
+func (w *writer) body(session int) []Statement {
+	var all []Statement
+	add := func(sql string) { all = append(all, Statement{session, sql}) }
+	var set []string // Savepoints. Those that ROLLBACK TO has removed give an error, and the transaction goes on.
+	for range rapid.IntRange(1, 7).Draw(w.t, "statements") {
+		switch how := rapid.IntRange(0, 15).Draw(w.t, "what"); {
+		case how <= 1:
+			set = append(set, rapid.SampledFrom([]string{"s1", "s2"}).Draw(w.t, "savepoint"))
+			add("SAVEPOINT " + set[len(set)-1])
+		case how <= 4 && len(set) > 0:
+			add(rapid.SampledFrom([]string{"ROLLBACK TO ", "ROLLBACK TO ", "RELEASE SAVEPOINT "}).Draw(w.t, "end") + rapid.SampledFrom(set).Draw(w.t, "savepoint"))
+		case how == 5:
+			add("SET binlog_row_image=" + rapid.SampledFrom([]string{"FULL", "MINIMAL", "NOBLOB"}).Draw(w.t, "image"))
+		case how == 6:
+			for _, sql := range w.swap() {
+				add(sql)
+			}
+		default:
+			add(w.change())
+		}
+	}
+	return all
+}
+
 // change draws a statement that changes rows.
 func (w *writer) change() string {
-	b := rapid.SampledFrom(w.tables).Draw(w.t, "table")
+	b := rapid.SampledFrom(w.free()).Draw(w.t, "table")
 	return rapid.SampledFrom([]func(*table) string{w.insert, w.insert, w.insert, w.replace, w.upsert, w.update, w.update, w.update, w.update, w.remove, w.remove, w.copy}).
 		Draw(w.t, "statement")(b)
 }
@@ -248,7 +289,7 @@ func (w *writer) assignments(b *table) string {
 
 // swap moves a value of a column between rows, over a third.
 func (w *writer) swap() []string {
-	b := rapid.SampledFrom(w.tables).Draw(w.t, "table")
+	b := rapid.SampledFrom(w.free()).Draw(w.t, "table")
 	columns := slices.DeleteFunc(b.compared(), func(c column) bool { return slices.Contains(c.pool, "DEFAULT") })
 	if len(columns) == 0 {
 		return []string{w.change()}

@@ -10,7 +10,7 @@ import (
 // ddl draws a statement that changes a definition, and changes the table's model with it. Where the source refuses
 // the statement the model is wrong, and later statements over it are refused too: of less use, and no harm.
 func (w *writer) ddl() string {
-	b := rapid.SampledFrom(w.tables).Draw(w.t, "table")
+	b := rapid.SampledFrom(w.free()).Draw(w.t, "table")
 	switch rapid.IntRange(0, 10).Draw(w.t, "ddl") {
 	case 0, 1, 2:
 		return w.addColumn(b)

@@ -14,6 +14,9 @@ func (c Case) Folder(dir, why string, failedSetup, failedChanges map[int]bool) e
 		return err
 	}
 	files := map[string]string{"expect": "equal\n# " + strings.ReplaceAll(why, "\n", "\n# ") + "\n", "setup.sql": c.setupText(failedSetup), "changes.sql": c.changesText(failedChanges)}
+	if routes := RouteSets[c.Routes]; len(routes) > 0 {
+		files["rename"] = strings.Join(routes, "\n") + "\n"
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err

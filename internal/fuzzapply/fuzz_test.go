@@ -38,8 +38,8 @@ func TestFuzzApply(t *testing.T) {
 			p := &player{rig: rig, t: t, build: chaos.Normal}
 			f := &fuzzer{Generator: facts.Generator(), player: p, seed: seed}
 			found := f.until(time.Now().Add(limit / 2))
-			t.Logf("%d cases from seed %d: %d statements, %d refused by the source; %d tables, %d refused; %d rows compared",
-				p.tally.cases, seed, p.tally.statements, p.tally.refused, p.tally.tables, p.tally.tablesRefused, p.tally.rows)
+			t.Logf("%d cases from seed %d, %d with routes: %d statements, %d refused by the source, %d XA COMMIT; %d tables, %d refused; %d rows compared",
+				p.tally.cases, seed, p.tally.routed, p.tally.statements, p.tally.refused, p.tally.xa, p.tally.tables, p.tally.tablesRefused, p.tally.rows)
 			if found != nil {
 				t.Fatal(found.write(t, "../../testdata/cases"))
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"syscall"
@@ -27,9 +28,19 @@ func newRig(t *testing.T) *chaos.Rig {
 	source.Extra = []string{"--max-allowed-packet=64M", "--max-binlog-size=64M", "--innodb-lock-wait-timeout=1"}
 	rig := chaos.NewRig(t, chaos.Options{Source: testmysql.StartT(t, source), Target: testmysql.StartT(t, target)})
 	rig.Include = "c_*.*"
+	rig.Rename = map[string]string{}
+	for set := range RouteSets {
+		for slot := range batch {
+			maps.Copy(rig.Rename, RouteSets[set].Entries(schemaOf(set, slot)))
+		}
+	}
 	rig.Target.Exec(t, "GRANT ALL ON `c_%`.* TO 'applier'@'%'")
 	return rig
 }
+
+// schemaOf is the database of a case: a daemon has its routes from its start on, so each place in a batch has a database
+// for each set of routes, which batches use again.
+func schemaOf(routes, slot int) string { return fmt.Sprintf("c_fuzz_%d_%d", routes, slot) }
 
 // player runs cases between the servers of a rig, in one mode. In strict mode the daemon follows live, in split mode it
 // is frozen while the changes are made, so that they meet it as a backlog and merge.
@@ -38,13 +49,12 @@ type player struct {
 	t       *testing.T // The test in which the daemons live.
 	build   chaos.Build
 	streams int
-	made    int // Databases made so far.
 	daemon  *chaos.Daemon
 	tally   tally
 }
 
 // tally counts what was run: a fuzzer whose statements all fail sees nothing.
-type tally struct{ cases, statements, refused, tables, tablesRefused, rows int }
+type tally struct{ cases, routed, statements, refused, xa, tables, tablesRefused, rows int }
 
 // played is a case that was run.
 type played struct {
@@ -57,37 +67,38 @@ type played struct {
 // sides are equal, else it says what is wrong, with the database's name as far as that is known.
 func (p *player) run(cases []Case) (verdict string, all []*played) {
 	p.follow()
-	kill := false
-	for _, c := range cases {
-		p.made++
-		d := &played{Case: c, schema: fmt.Sprintf("c_fuzz_%d", p.made), failedSetup: map[int]bool{}, failedChanges: map[int]bool{}}
+	for slot, c := range cases {
+		d := &played{Case: c, schema: schemaOf(c.Routes, slot), failedSetup: map[int]bool{}, failedChanges: map[int]bool{}}
 		all = append(all, d)
-		kill = kill || c.Kill
-		p.rig.Source.Exec(p.t, "CREATE DATABASE "+d.schema+" CHARACTER SET utf8mb4")
+		p.rig.Source.Exec(p.t, "CREATE DATABASE IF NOT EXISTS "+d.schema+" CHARACTER SET utf8mb4")
 		p.setup(d)
 	}
-	frozen := p.rig.Mode == "split"
-	if frozen {
+	if p.frozen() {
 		if problem := p.await(); problem != "" {
 			return problem, all
 		}
 		p.daemon.Signal(syscall.SIGSTOP)
 	}
-	for i, d := range all {
+	for _, d := range all {
 		p.changes(d)
-		if kill && i == len(all)/2 {
-			p.daemon.Kill()
-			p.daemon = p.rig.Start(p.t, p.build)
-			if frozen {
-				p.daemon.Signal(syscall.SIGSTOP)
-			}
-		}
 	}
 	p.daemon.Signal(syscall.SIGCONT)
 	if problem := p.await(); problem != "" {
 		return problem, all
 	}
 	return p.compare(all), all
+}
+
+// frozen reports that the daemon stands still while changes are made.
+func (p *player) frozen() bool { return p.rig.Mode == "split" }
+
+// kill is a SIGKILL and a new start.
+func (p *player) kill() {
+	p.daemon.Kill()
+	p.daemon = p.rig.Start(p.t, p.build)
+	if p.frozen() {
+		p.daemon.Signal(syscall.SIGSTOP)
+	}
 }
 
 // follow makes sure of a daemon that streams. After a halt the next stream begins at the source's end.
@@ -130,8 +141,10 @@ func (p *player) await() string {
 func (p *player) compare(all []*played) string {
 	var schemas []string
 	for _, d := range all {
-		schemas = append(schemas, d.schema)
+		schemas = append(schemas, d.schemas()...)
 	}
+	_, back := p.rig.UnderSourceNames(p.t, schemas)
+	defer back()
 	differences, rows, err := testmysql.Compare(context.WithoutCancel(p.t.Context()), p.rig.Source.DB(), p.rig.Target.DB(), schemas...)
 	p.tally.rows += int(rows)
 	if err != nil {
@@ -140,17 +153,38 @@ func (p *player) compare(all []*played) string {
 	return strings.Join(differences, "; ")
 }
 
-// drop removes the cases' databases: through the stream while there is one, on both sides too where something was wrong.
+// schemas are the case's database and those that its routes name.
+func (d *played) schemas() []string { return []string{d.schema, d.schema + "_new", d.schema + "_to"} }
+
+// drop removes what the cases have made: through the stream while there is one, on both sides too where something was wrong.
 func (p *player) drop(all []*played, failed bool) {
 	if failed && p.daemon != nil {
 		p.daemon.Kill()
 		p.daemon = nil
 	}
 	for _, d := range all {
+		if !failed && RouteSets[d.Routes].scattered() {
+			p.dropTables(d.schema)
+			continue
+		}
 		p.rig.Source.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema)
 		if failed {
-			p.rig.Target.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema)
+			p.rig.Source.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema+"_to")
+			for _, name := range d.schemas() {
+				p.rig.Target.Exec(p.t, "DROP DATABASE IF EXISTS "+name)
+			}
 		}
+	}
+}
+
+// dropTables empties a database that cannot be dropped, since its tables are in several ones on the target.
+func (p *player) dropTables(schema string) {
+	var names []string
+	for _, row := range p.rig.Source.QueryT(p.t, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA='"+schema+"'") {
+		names = append(names, schema+"."+row[0])
+	}
+	if len(names) > 0 {
+		p.rig.Source.Exec(p.t, "SET foreign_key_checks=0", "DROP TABLE "+strings.Join(names, ", "), "SET foreign_key_checks=1")
 	}
 }
 
@@ -159,7 +193,7 @@ func (p *player) setup(d *played) {
 	conn := p.session(d.schema)
 	defer discard(conn)
 	for i, sql := range d.Setup {
-		err := p.exec(conn, sql)
+		err := p.exec(conn, strings.ReplaceAll(sql, "${schema}", d.schema))
 		d.failedSetup[i] = err != nil
 		if strings.HasPrefix(sql, "CREATE TABLE") {
 			p.tally.tables++
@@ -173,6 +207,9 @@ func (p *player) setup(d *played) {
 
 func (p *player) changes(d *played) {
 	p.tally.cases++
+	if d.Routes > 0 {
+		p.tally.routed++
+	}
 	sessions := map[int]*sql.Conn{}
 	defer func() {
 		for _, conn := range sessions {
@@ -188,7 +225,15 @@ func (p *player) changes(d *played) {
 			p.tally.refused++
 			d.failedChanges[i] = true
 			p.note(s.SQL, err)
+		} else if strings.HasPrefix(s.SQL, "XA COMMIT") {
+			p.tally.xa++
 		}
+		if d.Kill && i == len(d.Changes)/2 {
+			p.kill()
+		}
+	}
+	if left := p.rig.Source.QueryT(p.t, "XA RECOVER"); len(left) > 0 {
+		p.t.Fatalf("the case leaves %d XA transactions prepared", len(left))
 	}
 }
 

@@ -61,7 +61,7 @@ func (b *table) create() string {
 // drawTable draws a table with a key of any kind, or none.
 func (f *Facts) drawTable(t *rapid.T, name string) *table {
 	b := &table{name: name}
-	kind := rapid.SampledFrom([]string{"one", "one", "one", "several", "several", "counter", "not null", "nullable", "none"}).Draw(t, "key")
+	kind := rapid.SampledFrom([]string{"one", "one", "one", "several", "several", "counter", "not null", "nullable", "none", "none"}).Draw(t, "key")
 	keyed := map[string]int{"one": 1, "several": rapid.IntRange(2, 3).Draw(t, "parts"), "not null": 1, "nullable": 1}[kind]
 	for range keyed {
 		c := b.add(t, f.drawKeyType(t))

@@ -220,6 +220,9 @@ func (f *Facts) enum(t *rapid.T) value {
 		names = append(names, fmt.Sprintf("'m%d'", i))
 	}
 	v := value{sql: "ENUM(" + strings.Join(names, ",") + ")" + attributes, kind: plain}
+	if rapid.IntRange(0, 2).Draw(t, "invalid") == 0 {
+		v.pool = append(v.pool, "0") // Index 0: what a strict session of the source refuses, IGNORE and others store.
+	}
 	for range rapid.IntRange(2, 6).Draw(t, "values") {
 		v.pool = append(v.pool, fmt.Sprint(rapid.IntRange(1, len(names)).Draw(t, "index")))
 	}
