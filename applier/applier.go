@@ -75,6 +75,7 @@ type Config struct {
 	// Beat asks for a commit of the record alone while there is nothing else to commit, so that what Seen tells
 	// survives a restart of an idle stream.
 	Beat     <-chan struct{}
+	ByName   ByName
 	Logger   *slog.Logger
 	Observer Observer
 }
@@ -143,6 +144,9 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	gtids, err := change.ParseGTIDSet(st.Checkpoint.GTIDs)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if cfg.ByName == nil {
+		cfg.ByName = ByName{}
 	}
 	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{},
 		cp: st.Checkpoint, gtids: gtids, epoch: st.Epoch, half: st.HalfDone}

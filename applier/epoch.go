@@ -48,9 +48,14 @@ type epoch struct {
 type tableChanges struct {
 	table   *boundTable
 	layout  *rowimage.Layout
+	json    bool           // boundTable.json
 	index   map[string]int // Identity key (rowimage.AppendKey) → index into entries.
 	entries []netChange
 }
+
+// def is the table as the images' columns arrange it. Not boundTable.def: that follows the source, while the epoch is
+// executed.
+func (tc *tableChanges) def() *schema.Table { return tc.layout.Table() }
 
 // netChange is what an epoch does to one key.
 type netChange struct {
@@ -86,14 +91,14 @@ func (c *netChange) op() change.Op {
 // orderedRow is a change that keeps its place in the source's order.
 type orderedRow struct {
 	change.Row
-	table  *boundTable
 	layout *rowimage.Layout
 	checks bool // Run with foreign_key_checks=1: the source left cascades to its replica.
 }
 
-// boundTable is a target table and the layout of its row images as the source last described them.
+// boundTable is a target table and the layout of its row images as the source last described them. It belongs to the
+// collector.
 type boundTable struct {
-	def    *schema.Table
+	def    *schema.Table // As the images' columns arrange it: layout.Table().
 	source *change.TableMap
 	layout *rowimage.Layout
 	json   bool // Has a column of type JSON.
@@ -268,39 +273,43 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 		b.source = m
 		return b, nil
 	}
-	def, layout, err := a.lookUp(ctx, name, m)
+	layout, err := a.lookUp(ctx, name, m)
 	if err != nil {
 		return nil, at(err, t)
 	}
+	def := layout.Table()
 	if b == nil {
-		b = &boundTable{def: def, json: slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })}
+		b = &boundTable{json: slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })}
 		a.tables[name] = b
-		if def.Class == schema.Ordered {
-			a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
-		}
 	}
-	b.source, b.layout = m, layout
+	if def.Class == schema.Ordered && (b.def == nil || b.def.OrderedWhy != def.OrderedWhy) {
+		a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
+	}
+	b.def, b.source, b.layout = def, m, layout
 	return b, nil
 }
 
-// lookUp finds the target table of the source's table name, and the layout of its images.
-func (a *Applier) lookUp(ctx context.Context, name schema.Name, m *change.TableMap) (*schema.Table, *rowimage.Layout, error) {
+// lookUp finds the layout of a table's images in the target table of its name.
+func (a *Applier) lookUp(ctx context.Context, name schema.Name, m *change.TableMap) (*rowimage.Layout, error) {
 	if err := a.cfg.Routes.Clash(name, a.cfg.Filter); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	target := a.cfg.Routes.Table(name)
 	def, err := a.catalog.Table(ctx, target.Schema, target.Table)
 	if err != nil {
-		return nil, nil, routedFrom(name, target, err)
+		return nil, routedFrom(name, target, err)
 	}
 	if err := usable(def); err != nil {
-		return nil, nil, routedFrom(name, target, err)
+		return nil, routedFrom(name, target, err)
 	}
 	layout, err := rowimage.Bind(m, def)
-	if err != nil {
-		return nil, nil, routedFrom(name, target, err)
+	if err == nil {
+		err = a.stillNamed(name, m, layout.Table() != def)
 	}
-	return def, layout, nil
+	if err != nil {
+		return nil, routedFrom(name, target, err)
+	}
+	return layout, nil
 }
 
 // usable refuses tables on which applied rows would not end as on the source.
@@ -359,7 +368,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 			}
 		}
 		if tc == nil {
-			e.ordered = append(e.ordered, orderedRow{Row: *r, table: b, layout: b.layout, checks: checks})
+			e.ordered = append(e.ordered, orderedRow{Row: *r, layout: b.layout, checks: checks})
 			e.rows++
 			continue
 		}
@@ -378,7 +387,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 func (e *epoch) changesOf(b *boundTable) *tableChanges {
 	tc := e.byTable[b]
 	if tc == nil {
-		tc = &tableChanges{table: b, layout: b.layout, index: map[string]int{}}
+		tc = &tableChanges{table: b, layout: b.layout, json: b.json, index: map[string]int{}}
 		e.byTable[b] = tc
 		e.tables = append(e.tables, tc)
 	}
@@ -416,9 +425,9 @@ func (tc *tableChanges) add(r *change.Row, buf []byte) ([]byte, error) {
 }
 
 func (tc *tableChanges) appendKey(buf, img []byte) ([]byte, error) {
-	buf, null, err := tc.layout.AppendKey(buf, img, tc.table.def.Identity)
+	buf, null, err := tc.layout.AppendKey(buf, img, tc.def().Identity)
 	if err == nil && null {
-		err = &change.Fault{Code: "BS-SCHEMA-MISMATCH", Class: change.ClassPerson, Where: tc.table.def.String(),
+		err = &change.Fault{Code: "BS-SCHEMA-MISMATCH", Class: change.ClassPerson, Where: tc.def().String(),
 			What: "a row has NULL in a column of its key",
 			Next: "the source's column is nullable and the target's is not: make the definitions equal, then start again"}
 	}
@@ -476,7 +485,7 @@ func (tc *tableChanges) enter(c netChange, key []byte) {
 // contradiction: the log does to a key what its history does not allow. Either the log is damaged, or two keys that
 // differ on the server were taken for one.
 func (tc *tableChanges) contradiction(what string) error {
-	return &change.Fault{Code: "BS-LOG-CONTRADICTION", Class: change.ClassPerson, Where: tc.table.def.String(),
-		What: "the source's log " + what + " (key " + keyColumns(tc.table.def) + ")",
+	return &change.Fault{Code: "BS-LOG-CONTRADICTION", Class: change.ClassPerson, Where: tc.def().String(),
+		What: "the source's log " + what + " (key " + keyColumns(tc.def()) + ")",
 		Next: "report this with the table's definition; to go on, exclude the table or load it again"}
 }

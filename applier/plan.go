@@ -47,7 +47,7 @@ func planEpoch(e *epoch, shards int) (*plan, error) {
 	p := &plan{}
 	tables := slices.Clone(e.tables)
 	slices.SortFunc(tables, func(a, b *tableChanges) int {
-		return cmp.Or(cmp.Compare(a.table.def.Schema, b.table.def.Schema), cmp.Compare(a.table.def.Name, b.table.def.Name))
+		return cmp.Or(cmp.Compare(a.def().Schema, b.def().Schema), cmp.Compare(a.def().Name, b.def().Name))
 	})
 	shared := make([]tableRows, 0, len(tables))
 	for _, tc := range tables {
@@ -95,12 +95,12 @@ func (tc *tableChanges) sorted() ([]plannedRow, error) {
 		if c := &tc.entries[i]; c.op() != 0 {
 			// An UPDATE does nothing when a JSON document changes to one that compares as equal (1 to 1.0). No source
 			// logs such an update, but merged ones can come to it: the row is written anew.
-			rewrite := c.merged && tc.table.json && c.op() == change.Update
-			rows = append(rows, plannedRow{netChange: c, entangled: rewrite, unique: rewrite && len(tc.table.def.Secondary) > 0})
+			rewrite := c.merged && tc.json && c.op() == change.Update
+			rows = append(rows, plannedRow{netChange: c, entangled: rewrite, unique: rewrite && len(tc.def().Secondary) > 0})
 		}
 	}
 	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })
-	for _, k := range tc.table.def.Secondary {
+	for _, k := range tc.def().Secondary {
 		if err := tc.entangle(rows, k); err != nil {
 			return nil, err
 		}

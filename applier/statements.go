@@ -200,7 +200,8 @@ func (w *writer) list(rows []*netChange, head, tail string, x expectation, row f
 }
 
 func (w *writer) deletes(s *step) error {
-	t, l := s.table.table.def, s.table.layout
+	l := s.table.layout
+	t := l.Table()
 	x := expectation{verb: s.verb.String(), table: t}
 	if s.verb == deleteTouched {
 		x.count = anyCount
@@ -234,7 +235,8 @@ func (w *writer) deletes(s *step) error {
 }
 
 func (w *writer) inserts(s *step) error {
-	t, l := s.table.table.def, s.table.layout
+	l := s.table.layout
+	t := l.Table()
 	x := expectation{verb: s.verb.String(), table: t}
 	strict, zeros, err := apart(s.rows, func(c *netChange) (bool, error) { return l.HasEnumZero(c.after, nil) })
 	if err != nil {
@@ -256,7 +258,8 @@ func insertHead(l *rowimage.Layout) string {
 }
 
 func (w *writer) updates(s *step) error {
-	t, l := s.table.table.def, s.table.layout
+	l := s.table.layout
+	t := l.Table()
 	for _, c := range s.rows {
 		zero, err := w.beginUpdate(l, c.after, nil)
 		if err != nil {
@@ -343,7 +346,8 @@ func (w *writer) foreignKeyChecks(on bool) error {
 // orderedRun writes one update or delete, or a run of inserts.
 func (w *writer) orderedRun(rows []orderedRow) error {
 	r := &rows[0]
-	t, l := r.table.def, r.layout
+	l := r.layout
+	t := l.Table()
 	x := expectation{count: 1, verb: r.Op.String(), table: t}
 	var err error
 	zero := false

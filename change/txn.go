@@ -43,6 +43,7 @@ type TableMap struct {
 	// Optional metadata; nil when the source did not send it (before 8.0.1; Names needs binlog_row_metadata=FULL).
 	Unsigned   []bool   // Per column; false for columns that are not numeric.
 	Names      []string // Per column.
+	PrimaryKey []int    // The columns of the primary key, by place; nil without one. It comes with Names.
 	Collations []uint16 // Per column: collation id of character, ENUM and SET columns, 0 for others or when not sent.
 }
 

@@ -140,7 +140,8 @@ func (c *checker) visible(source, target *server) {
 
 // compare holds the target's tables against the source's.
 func (c *checker) compare(source, target *server) {
-	var missing, differ, collations, clashes []string
+	var missing, clashes []string
+	columns := layouts{named: strings.EqualFold(source.vars["binlog_row_metadata"], "FULL")}
 	onTarget := bySource(target.tables)
 	for _, s := range sorted(source.tables) {
 		if c.options.Routes.Clash(s.source, c.options.Filter) != nil {
@@ -152,8 +153,7 @@ func (c *checker) compare(source, target *server) {
 			missing = append(missing, routedName(s.source, c.options.Routes))
 			continue
 		}
-		d, k := differences(s, t)
-		differ, collations = append(differ, d...), append(collations, k...)
+		columns.compare(s, t)
 	}
 	c.want(len(clashes) == 0, Finding{
 		Code: "TABLES_ROUTE_CLASH", Severity: Must, Objects: clashes,
@@ -172,16 +172,7 @@ func (c *checker) compare(source, target *server) {
 			"an account that has no privilege on a table does not see it either",
 		Fix: "copy the definitions and the data to the target first, and start at the copy's position",
 	})
-	c.want(len(differ) == 0, Finding{
-		Code: "TARGET_COLUMNS", Severity: Must, Seen: count(len(differ), "difference") + " in columns", Objects: differ,
-		Why: "row changes carry columns by position; a row that does not fit its table halts the stream, or would be wrong",
-		Fix: "ALTER TABLE on the target until SHOW CREATE TABLE agrees with the source",
-	})
-	c.want(len(collations) == 0, Finding{
-		Code: "TARGET_COLLATIONS", Severity: Warn, Seen: count(len(collations), "column") + " with another collation", Objects: collations,
-		Why: "values that are different on the source may be equal on the target, and a unique key then refuses them",
-		Fix: "ALTER TABLE … MODIFY … COLLATE on the target",
-	})
+	c.columns(&columns)
 }
 
 // routedName is a table of the source, with its name on the target where that is another one.
@@ -190,33 +181,6 @@ func routedName(n schema.Name, r *schema.Routes) string {
 		return n.String() + " (" + to.String() + " on the target)"
 	}
 	return n.String()
-}
-
-// differences compares two tables column by column and names what differs, and apart from it which collations do.
-func differences(s, t *table) (differ, collations []string) {
-	if len(s.columns) != len(t.columns) {
-		differ = append(differ, fmt.Sprintf("%s: source has %d columns, target %d", s.name, len(s.columns), len(t.columns)))
-	}
-	for i := range min(len(s.columns), len(t.columns)) {
-		a, b := s.columns[i], t.columns[i]
-		at := s.name + "." + a.name
-		switch {
-		case a.name != b.name:
-			return append(differ, fmt.Sprintf("%s: column %d is %s on the target", at, i+1, b.name)), collations
-		// The members of an ENUM or SET are the table owner's words: named as different, not printed.
-		case a.columnType != b.columnType && (a.dataType == "enum" || a.dataType == "set"):
-			differ = append(differ, at+": the members differ, or their order")
-		case a.columnType != b.columnType:
-			differ = append(differ, fmt.Sprintf("%s: %s on the source, %s on the target", at, a.columnType, b.columnType))
-		case a.charset != b.charset:
-			differ = append(differ, fmt.Sprintf("%s: character set %s on the source, %s on the target", at, a.charset, b.charset))
-		case a.generated != b.generated:
-			differ = append(differ, at+": generated on one side only")
-		case a.collation != b.collation:
-			collations = append(collations, fmt.Sprintf("%s: %s on the source, %s on the target", at, a.collation, b.collation))
-		}
-	}
-	return differ, collations
 }
 
 // sorted gives the tables in the order of their names, so that two checks of one state print the same.

@@ -44,7 +44,7 @@ func goodTarget() *server {
 
 func goodTable() *table {
 	return &table{
-		name: "shop.orders", source: schema.Name{Schema: "shop", Table: "orders"}, schema: "shop", base: "orders", engine: "InnoDB", encrypted: true, keyed: true,
+		name: "shop.orders", source: schema.Name{Schema: "shop", Table: "orders"}, schema: "shop", base: "orders", engine: "InnoDB", encrypted: true, keyed: true, primary: true, keys: [][]string{{"id"}},
 		columns: []column{
 			{name: "id", dataType: "int", columnType: "int"},
 			{name: "note", dataType: "varchar", columnType: "varchar(20)", charset: "utf8mb4", collation: "utf8mb4_0900_ai_ci"},
@@ -224,8 +224,35 @@ func TestRules(t *testing.T) {
 		"another length":       {func(_, s *server, _ *Options) { s.tables["shop.orders"].columns[1].columnType = "varchar(10)" }, []string{"must TARGET_COLUMNS"}},
 		"a column more": {func(_, s *server, _ *Options) {
 			s.tables["shop.orders"].columns = append(s.tables["shop.orders"].columns, column{name: "x", dataType: "int", columnType: "int"})
+		}, []string{"info TARGET_COLUMNS_BY_NAME"}},
+		"a column more that nothing fills": {func(_, s *server, _ *Options) {
+			s.tables["shop.orders"].columns = append(s.tables["shop.orders"].columns, column{name: "x", dataType: "int", columnType: "int", unfilled: true})
 		}, []string{"must TARGET_COLUMNS"}},
-		"columns in another order":       {func(_, s *server, _ *Options) { slices.Reverse(s.tables["shop.orders"].columns) }, []string{"must TARGET_COLUMNS"}},
+		"a column less": {func(_, s *server, _ *Options) {
+			s.tables["shop.orders"].columns = s.tables["shop.orders"].columns[:1]
+		}, []string{"must TARGET_COLUMNS"}},
+		"a column more and no names in the log": {func(x, s *server, _ *Options) {
+			set(x, "binlog_row_metadata", "MINIMAL")
+			s.tables["shop.orders"].columns = append(s.tables["shop.orders"].columns, column{name: "x", dataType: "int", columnType: "int"})
+		}, []string{"must TARGET_COLUMNS", "warn SOURCE_ROW_METADATA"}},
+		"a column more in the primary key": {func(_, s *server, _ *Options) {
+			t := s.tables["shop.orders"]
+			t.columns, t.keys = append([]column{{name: "x", dataType: "int", columnType: "int"}}, t.columns...), [][]string{{"X", "id"}}
+		}, []string{"must TARGET_COLUMNS", "info TARGET_COLUMNS_BY_NAME"}},
+		"beside it a key that finds the rows": {func(_, s *server, _ *Options) {
+			t := s.tables["shop.orders"]
+			t.columns, t.keys = append([]column{{name: "x", dataType: "int", columnType: "int"}}, t.columns...), [][]string{{"x"}, {"ID"}}
+		}, []string{"info TARGET_COLUMNS_BY_NAME"}},
+		"a primary key of the target's own, and none on the source": {func(x, s *server, _ *Options) {
+			x.tables["shop.orders"].primary, x.tables["shop.orders"].keyed, x.tables["shop.orders"].keys = false, false, nil
+			t := s.tables["shop.orders"]
+			t.columns, t.keys = append([]column{{name: "x", dataType: "int", columnType: "int"}}, t.columns...), [][]string{{"x"}}
+		}, []string{"info TARGET_COLUMNS_BY_NAME"}},
+		"columns in another order": {func(_, s *server, _ *Options) { slices.Reverse(s.tables["shop.orders"].columns) }, []string{"info TARGET_COLUMNS_BY_NAME"}},
+		"and no names in the log": {func(x, s *server, _ *Options) {
+			set(x, "binlog_row_metadata", "MINIMAL")
+			slices.Reverse(s.tables["shop.orders"].columns)
+		}, []string{"must TARGET_COLUMNS", "warn SOURCE_ROW_METADATA"}},
 		"a generated column on one side": {func(_, s *server, _ *Options) { s.tables["shop.orders"].columns[1].generated = true }, []string{"must TARGET_COLUMNS"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -293,9 +320,10 @@ func TestEnumMembersAreNotPrinted(t *testing.T) {
 	s, d := goodTable(), goodTable()
 	s.columns[0] = column{name: "id", dataType: "enum", columnType: "enum('secret','b')"}
 	d.columns[0] = column{name: "id", dataType: "enum", columnType: "enum('b','secret')"}
-	got, _ := differences(s, d)
-	if len(got) != 1 || strings.Contains(got[0], "secret") {
-		t.Errorf("differences = %q, want one that does not print members", got)
+	l := layouts{}
+	l.compare(s, d)
+	if got := l.differ; len(got) != 1 || strings.Contains(got[0], "secret") {
+		t.Errorf("differences = %q, want one that does not print members", l.differ)
 	}
 }
 

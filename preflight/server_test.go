@@ -158,6 +158,25 @@ func TestRealServers(t *testing.T) {
 			}
 		}
 	})
+	t.Run("columns that are matched by name", func(t *testing.T) {
+		for _, s := range []*testmysql.Server{source, target} {
+			s.Exec(t, "CREATE TABLE shop.moved (id INT PRIMARY KEY, v INT)", "CREATE TABLE shop.bare (v INT)")
+		}
+		target.Exec(t, "ALTER TABLE shop.moved MODIFY v INT FIRST, ADD x INT NOT NULL, ADD d INT NOT NULL DEFAULT 1, ADD e INT DEFAULT (1+1), ADD g INT AS (v+1) STORED NOT NULL, DROP PRIMARY KEY, ADD PRIMARY KEY (d, id)",
+			"ALTER TABLE shop.bare ADD no INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST")
+		got := codes(run(t, options))
+		for code, objects := range map[string][]string{
+			"TARGET_COLUMNS": {"shop.moved.x: on the target alone, NOT NULL and without a default", "shop.moved: each key of the target has a column that the source does not have"},
+			"TARGET_COLUMNS_BY_NAME": {"shop.bare.no: on the target alone", "shop.moved: columns in another order on the target", "shop.moved.d: on the target alone",
+				"shop.moved.e: on the target alone", "shop.moved.g: on the target alone"},
+		} {
+			if f := got[code]; !slices.Equal(f.Objects, objects) {
+				t.Errorf("%s: %q, want %q", code, f.Objects, objects)
+			}
+		}
+		source.Exec(t, "DROP TABLE shop.moved, shop.bare")
+		target.Exec(t, "DROP TABLE shop.moved, shop.bare")
+	})
 	t.Run("hazards in tables", func(t *testing.T) {
 		source.Exec(t, "SET GLOBAL binlog_row_image='MINIMAL', GLOBAL binlog_row_value_options='PARTIAL_JSON'",
 			"CREATE TABLE shop.keyless (a INT)",

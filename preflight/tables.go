@@ -18,9 +18,11 @@ type table struct {
 	engine    string
 	encrypted bool // CREATE_OPTIONS has ENCRYPTION='Y': InnoDB's own encryption of the tablespace.
 	columns   []column
-	keyed     bool     // Has a primary key, or a unique key of whole NOT NULL columns.
-	cascades  []string // Foreign keys with CASCADE, SET NULL or SET DEFAULT.
-	triggers  []string // Only those that the account may see.
+	keyed     bool       // Has a primary key, or a unique key of whole NOT NULL columns.
+	primary   bool       // Has a primary key.
+	keys      [][]string // The columns of each key that makes it keyed.
+	cascades  []string   // Foreign keys with CASCADE, SET NULL or SET DEFAULT.
+	triggers  []string   // Only those that the account may see.
 }
 
 // column is what both servers must agree on.
@@ -28,6 +30,7 @@ type column struct {
 	name, dataType, columnType string
 	charset, collation         string
 	generated                  bool
+	unfilled                   bool // NOT NULL and without a default: an INSERT must name it.
 }
 
 // systemSchemas never hold included tables; the filter refuses them too, this keeps the queries small.
@@ -77,14 +80,15 @@ func (s *server) readTables(ctx context.Context, q querier, included included) e
 
 func (s *server) readColumns(ctx context.Context, q querier) error {
 	return each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME,"+
-		" COLLATION_NAME, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN "+s.schemaList()+
+		" COLLATION_NAME, EXTRA, IS_NULLABLE='NO' AND COLUMN_DEFAULT IS NULL FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN "+s.schemaList()+
 		" ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION", func(row []string) {
 		if t := s.tables[row[0]+"."+row[1]]; t != nil {
 			extra := strings.ToUpper(row[7])
+			generated := strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED")
 			t.columns = append(t.columns, column{
 				name: row[2], dataType: strings.ToLower(row[3]), columnType: plainType(row[4]), charset: plainCharset(row[5]),
 				collation: strings.Replace(row[6], "utf8_", "utf8mb3_", 1),
-				generated: strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED"),
+				generated: generated, unfilled: row[8] == "1" && !generated && !strings.Contains(extra, "AUTO_INCREMENT") && !strings.Contains(extra, "DEFAULT_GENERATED"),
 			})
 		}
 	})
@@ -94,7 +98,7 @@ func (s *server) readColumns(ctx context.Context, q querier) error {
 func (s *server) readKeys(ctx context.Context, q querier) error {
 	whole := map[string]bool{} // By table and index: all parts so far are whole NOT NULL columns.
 	key := func(row []string) string { return row[0] + "\x00" + row[1] + "\x00" + row[2] }
-	owner := map[string]*table{}
+	owner, columns := map[string]*table{}, map[string][]string{}
 	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART"+
 		" FROM information_schema.STATISTICS WHERE NON_UNIQUE=0 AND TABLE_SCHEMA IN "+s.schemaList(), func(row []string) {
 		t := s.tables[row[0]+"."+row[1]]
@@ -107,9 +111,13 @@ func (s *server) readKeys(ctx context.Context, q querier) error {
 			owner[k], whole[k] = t, true
 		}
 		whole[k] = whole[k] && ok
+		columns[k] = append(columns[k], row[3])
+		t.primary = t.primary || row[2] == "PRIMARY"
 	})
 	for k, t := range owner {
-		t.keyed = t.keyed || whole[k]
+		if whole[k] {
+			t.keyed, t.keys = true, append(t.keys, columns[k])
+		}
 	}
 	return err
 }

@@ -72,17 +72,20 @@ type Layout struct {
 	keys     []*keyPlan
 }
 
-// Bind checks that the images which m describes fit the target's table t, column by column in order, and prepares
-// the writers. The number of columns, the types and their sizes, the signedness, character sets and names must
-// agree, the latter three as far as the source sent them. Strings may be longer on the target, and its character set
-// may be a superset of which each text has the same bytes (ascii in latin1, utf8mb3 in utf8mb4).
+// Bind checks that the images which m describes fit the target's table t, column by column, and prepares the writers.
+// Columns are matched by name where the source sends names: the target's may then stand in another order, and it may
+// have columns in addition that fill themselves. Without names their number and order must be the same. Types and their
+// sizes, the signedness and character sets must agree, the latter two as far as the source sent them. Strings may be
+// longer on the target, and its character set may be a superset of which each text has the same bytes (ascii in latin1,
+// utf8mb3 in utf8mb4).
 //
 // The error is a *change.Fault of ClassPerson with code CodeMismatch, or CodeUnsupported for what is not carried over:
 // DECIMAL from before MySQL 5.0, columns of type NULL, and character sets that MySQL does not have. Generated columns are in the images and left out of statements; what is in them
 // does not matter unless a key is over them.
 func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
-	if len(m.Types) != len(t.Columns) {
-		return nil, mismatch(t, nil, "the source's table has %d columns, the target's %d", len(m.Types), len(t.Columns))
+	t, err := arrange(m, t)
+	if err != nil {
+		return nil, err
 	}
 	l := &Layout{table: t, source: m, columns: make([]column, len(t.Columns))}
 	var names []string
@@ -95,14 +98,15 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, mismatch(t, nil, "the target's table has no column that can be written")
+		return nil, mismatch(m, t, nil, "the target's table has no column that can be written")
 	}
 	l.insertColumns = strings.Join(names, ",")
 	l.all = bytes.Repeat([]byte{0xff}, bitmapLen(len(l.columns)))
 	return l, l.bindKeys()
 }
 
-// Table is the target's table.
+// Table is the target's table, with its columns and the parts of its keys in the places of the images
+// (schema.Table.Arrange).
 func (l *Layout) Table() *schema.Table { return l.table }
 
 // Fits reports whether the images that m describes are laid out as this Layout's. A source sends a TABLE_MAP with
@@ -111,16 +115,13 @@ func (l *Layout) Fits(m *change.TableMap) bool {
 	s := l.source
 	return m == s || bytes.Equal(m.Types, s.Types) && slices.Equal(m.Meta, s.Meta) &&
 		slices.Equal(m.Unsigned, s.Unsigned) && slices.Equal(m.Collations, s.Collations) &&
-		slices.Equal(m.Names, s.Names) && m.Schema == s.Schema && m.Table == s.Table
+		slices.Equal(m.Names, s.Names) && slices.Equal(m.PrimaryKey, s.PrimaryKey) && m.Schema == s.Schema && m.Table == s.Table
 }
 
 // bindColumn checks column i and prepares its writer.
 func (l *Layout) bindColumn(i int) error {
 	m, c := l.source, &l.table.Columns[i]
 	typ, meta := m.Types[i], m.Meta[i]
-	if m.Names != nil && !strings.EqualFold(m.Names[i], c.Name) {
-		return mismatch(l.table, c, "column %d is called %s on the source", i+1, schema.QuoteName(m.Names[i]))
-	}
 	w, err := wireOf(typ, meta)
 	if err != nil {
 		return refuse(l.table, c, "the source's column: %v", err)
@@ -142,11 +143,11 @@ func (l *Layout) bindColumn(i int) error {
 	}
 	kind, fits := kindOf(typ, meta, c)
 	if !fits {
-		return mismatch(l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
+		return mismatch(l.source, l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
 	}
 	col.kind = kind
 	if m.Unsigned != nil && isNumeric(typ) && typ != typeYear && m.Unsigned[i] != c.Unsigned {
-		return mismatch(l.table, c, "the column is UNSIGNED on one side only")
+		return mismatch(l.source, l.table, c, "the column is UNSIGNED on one side only")
 	}
 	return l.bindKind(col, i)
 }
@@ -166,7 +167,7 @@ func (l *Layout) bindKind(col *column, i int) error {
 	case kindBinary, kindBytes:
 		col.pad, col.intro = int(c.MaxBytes), "_binary'"
 		if from := charsetOf(sent); sent != 0 && (from == nil || from.name != "binary") {
-			return mismatch(l.table, c, "the source's column is text, the target's %s", c.ColumnType)
+			return mismatch(l.source, l.table, c, "the source's column is text, the target's %s", c.ColumnType)
 		}
 	case kindGeometry, kindVector:
 		col.intro = "_binary'"
@@ -188,7 +189,7 @@ func (l *Layout) bindText(col *column, i int, sent uint16) error {
 		return refuse(l.table, c, "character set %s is not carried over", c.Charset)
 	}
 	if sent != 0 && !cs.holds(charsetOf(sent)) {
-		return mismatch(l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
+		return mismatch(l.source, l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
 	}
 	col.utf8, col.hex, col.unit = cs.utf8(), cs.hex, uint8(cs.unit)
 	col.intro = "'"
@@ -201,18 +202,10 @@ func (l *Layout) bindText(col *column, i int, sent uint16) error {
 
 // inKey reports whether column i is part of a unique key whose bytes are asked for.
 func (l *Layout) inKey(i int) bool {
-	for _, k := range l.tableKeys() {
+	for _, k := range l.table.UniqueKeys() {
 		if k.Weighed && slices.ContainsFunc(k.Parts, func(p schema.KeyPart) bool { return p.Column == i }) {
 			return true
 		}
 	}
 	return false
-}
-
-// tableKeys lists the table's unique keys, the identity first.
-func (l *Layout) tableKeys() []*schema.Key {
-	if l.table.Identity == nil {
-		return l.table.Secondary
-	}
-	return append([]*schema.Key{l.table.Identity}, l.table.Secondary...)
 }

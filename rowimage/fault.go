@@ -40,15 +40,19 @@ func place(t *schema.Table, c *schema.Column) string {
 }
 
 // mismatch is the fault of an image that does not fit the target's table; c is nil when it is not about one column.
-func mismatch(t *schema.Table, c *schema.Column, format string, args ...any) error {
+func mismatch(m *change.TableMap, t *schema.Table, c *schema.Column, format string, args ...any) error {
 	where := t.String()
 	if c != nil {
 		where = place(t, c)
 	}
+	next := "bring the target's table to the definition that the source had at this position, then start again"
+	if m.Names == nil {
+		next += "; where its columns shall stand in another order or be more, set binlog_row_metadata=FULL on the source (MySQL 8.0, MariaDB 10.5) before: it is what later changes are logged with"
+	}
 	return &change.Fault{
 		Code: CodeMismatch, Class: change.ClassPerson, Where: where,
 		What: fmt.Sprintf(format, args...),
-		Next: "bring the target's table to the definition that the source had at this position, then start again",
+		Next: next,
 	}
 }
 

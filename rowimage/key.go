@@ -31,7 +31,7 @@ type keyPlan struct {
 
 // bindKeys prepares the identity and each key that can be weighed.
 func (l *Layout) bindKeys() error {
-	for _, k := range l.tableKeys() {
+	for _, k := range l.table.UniqueKeys() {
 		if k != l.table.Identity && !k.Weighed {
 			continue
 		}
@@ -65,12 +65,12 @@ func (l *Layout) identityNames(p *keyPlan) string {
 // planKey checks that each part of a key is a column whose values can be taken apart.
 func (l *Layout) planKey(k *schema.Key) (*keyPlan, error) {
 	if len(k.Parts) > maxKeyParts {
-		return nil, mismatch(l.table, nil, "key %s has %d parts", schema.QuoteName(k.Name), len(k.Parts))
+		return nil, mismatch(l.source, l.table, nil, "key %s has %d parts", schema.QuoteName(k.Name), len(k.Parts))
 	}
 	p := &keyPlan{key: k}
 	for n, part := range k.Parts {
 		if part.Column < 0 || part.Column >= len(l.columns) {
-			return nil, mismatch(l.table, nil, "key %s has a part that is no column", schema.QuoteName(k.Name))
+			return nil, mismatch(l.source, l.table, nil, "key %s has a part that is no column", schema.QuoteName(k.Name))
 		}
 		c, col := &l.table.Columns[part.Column], &l.columns[part.Column]
 		planned := keyPart{column: part.Column, prefix: part.Prefix}

@@ -184,7 +184,7 @@ func (l *Layout) partialKey(present []byte) ([]int, error) {
 		}
 		return nil, nil
 	}
-	for _, k := range l.tableKeys() {
+	for _, k := range l.table.UniqueKeys() {
 		var columns []int
 		usable := k == l.table.Identity || k.NotNull
 		for _, p := range k.Parts {

@@ -14,6 +14,8 @@ const (
 	metaDefaultCharset  = 2
 	metaColumnCharset   = 3
 	metaColumnName      = 4
+	metaPrimaryKey      = 8
+	metaPrimaryPrefix   = 9
 	metaEnumDefCharset  = 10
 	metaEnumColsCharset = 11
 )
@@ -114,6 +116,8 @@ func parseOptional(m *change.TableMap, r reader) error {
 			err = parseColumnCharset(m, field, isEnumOrSet)
 		case metaColumnName:
 			err = parseNames(m, field)
+		case metaPrimaryKey, metaPrimaryPrefix:
+			err = parsePrimaryKey(m, field, typ == metaPrimaryPrefix)
 		}
 		if err != nil {
 			return fmt.Errorf("optional metadata %d: %w", typ, err)
@@ -193,6 +197,25 @@ func parseNames(m *change.TableMap, r reader) error {
 	m.Names = make([]string, len(m.Types))
 	for i := range m.Names {
 		m.Names[i] = string(r.take(int(r.uint(1))))
+	}
+	if r.bad {
+		return errShort
+	}
+	return nil
+}
+
+// parsePrimaryKey reads a packed place per column of the primary key, each followed by the length of its prefix where
+// one of them has a prefix.
+func parsePrimaryKey(m *change.TableMap, r reader, prefixes bool) error {
+	for len(r.data) > 0 && !r.bad {
+		place := r.packed()
+		if prefixes {
+			r.packed()
+		}
+		if place >= uint64(len(m.Types)) {
+			return errors.New("primary key over a column that is not there")
+		}
+		m.PrimaryKey = append(m.PrimaryKey, int(place))
 	}
 	if r.bad {
 		return errShort

@@ -58,11 +58,13 @@ func classify(t *Table) {
 }
 
 // identity is the index of the key by which rows are found; -1 when there is none. A primary key is one also with
-// prefix parts: it is unique, and a row that differs behind the prefix only is the same row.
+// prefix parts: it is unique, and a row that differs behind the prefix only is the same row. None is a key with a part
+// that row images do not show.
 func identity(t *Table) int {
 	return slices.IndexFunc(t.Secondary, func(k *Key) bool {
 		whole := !slices.ContainsFunc(k.Parts, func(p KeyPart) bool { return p.Prefix > 0 })
-		return k.Name == "PRIMARY" || k.NotNull && whole
+		shown := !slices.ContainsFunc(k.Parts, func(p KeyPart) bool { return p.Column < 0 })
+		return k.Name == "PRIMARY" && shown || k.NotNull && whole
 	})
 }
 
@@ -71,7 +73,7 @@ func identity(t *Table) int {
 func unweighed(t *Table, k *Key) string {
 	for _, p := range k.Parts {
 		if p.Column < 0 {
-			return "a part is an expression, which row images do not show"
+			return "a part is not in the row images: an expression, or a column that only the target has"
 		}
 		c := t.Columns[p.Column]
 		switch c.DataType {

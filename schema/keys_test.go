@@ -30,7 +30,7 @@ func TestClassify(t *testing.T) {
 		"nor is one over a prefix":                    {[]*Key{key("a", part(2, 5))}, "", Ordered, "no primary key, and no unique key of whole NOT NULL columns"},
 		"no key at all":                               {nil, "", Ordered, "no primary key, and no unique key of whole NOT NULL columns"},
 		"a generated column is in the image":          {[]*Key{key("PRIMARY", part(0, 0)), key("u", part(5, 0))}, "PRIMARY", Merged, ""},
-		"a secondary key over an expression":          {[]*Key{key("PRIMARY", part(0, 0)), key("e", part(-1, 0))}, "PRIMARY", Ordered, "unique key `e`: a part is an expression, which row images do not show"},
+		"a secondary key over an expression":          {[]*Key{key("PRIMARY", part(0, 0)), key("e", part(-1, 0))}, "PRIMARY", Ordered, "unique key `e`: a part is not in the row images: an expression, or a column that only the target has"},
 		"a secondary key that cannot be weighed":      {[]*Key{key("PRIMARY", part(0, 0)), key("g`", part(3, 0))}, "PRIMARY", Ordered, "unique key `g```: column `g` has collation gbk_chinese_ci, whose comparison is not known here"},
 		"a primary key that cannot be weighed":        {[]*Key{key("PRIMARY", part(3, 0))}, "PRIMARY", Ordered, "unique key `PRIMARY`: column `g` has collation gbk_chinese_ci, whose comparison is not known here"},
 		"a type that is not compared here":            {[]*Key{key("PRIMARY", part(0, 0)), key("p", part(4, 25))}, "PRIMARY", Ordered, "unique key `p`: column `p` has type geometry, whose comparison is not known here"},

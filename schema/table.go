@@ -47,7 +47,7 @@ type Column struct {
 
 // KeyPart is one column of a key.
 type KeyPart struct {
-	Column int // Index into Table.Columns; -1 for an expression, which row images do not show.
+	Column int // Index into Table.Columns; -1 for what row images do not show: an expression, a column in Table.Added.
 	Prefix int // Length of a prefix part in characters (bytes for binary strings); 0 for the whole column.
 }
 
@@ -78,6 +78,7 @@ type Table struct {
 	Schema, Name string
 	Engine       string
 	Columns      []Column
+	Added        []Column // Columns that the source does not have: only in what Arrange gives.
 	// Identity is the key by which rows are found: the primary key, else the first unique key whose parts are all
 	// whole NOT NULL columns; nil for a keyless table (a nullable unique key is no key).
 	Identity *Key

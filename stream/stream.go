@@ -72,6 +72,7 @@ type Stream struct {
 	metrics *metrics
 	reads   *replicator.Metrics
 	owners  checkpoint.Owners // Used by Run only.
+	byName  applier.ByName    // Used by one run after the other.
 	clashed time.Time         // The last clash of server ids; used by Run only.
 	beat    chan struct{}
 
@@ -107,7 +108,7 @@ func New(o Options) (*Stream, error) {
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
-	s := &Stream{o: o, state: StateStarting, started: o.Now(), beat: make(chan struct{}), evidence: map[string]tlsconf.Evidence{}}
+	s := &Stream{o: o, state: StateStarting, started: o.Now(), beat: make(chan struct{}), evidence: map[string]tlsconf.Evidence{}, byName: applier.ByName{}}
 	s.lag.now = o.Now
 	s.metrics = newMetrics(o.Registerer, s)
 	s.reads = replicator.NewMetrics(o.Registerer)

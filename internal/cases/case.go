@@ -20,6 +20,7 @@ type Case struct {
 	Sources []string // Where it runs.
 	Refuse  string   // The code of the refusal; "" where both sides must be equal.
 	Quick   bool     // Runs in `make test` too.
+	ByName  bool     // On the target columns stand elsewhere, or are more, by intent: what the source has is compared.
 	Config  Config   // What the case's daemon is configured with beside the usual; zero: the daemon of all cases.
 	Setup   []Step   // Setup and Changes both come through the stream; Changes when the target has Setup.
 	Changes []Step
@@ -36,6 +37,7 @@ const (
 	Refused               // What follows is refused as a whole; what came before is on the target.
 	Unequal               // As Refused, where both sides differ already.
 	OnTarget              // SQL on the target, once it has all so far.
+	Nothing               // A query on the target, once it has all so far: it must find nothing.
 	Halted                // The stream has halted; the daemon is stopped, and the operator's steps follow.
 	Configure             // A line for the config that the daemon gets at Resume.
 	Skip                  // `binseal position skip` with the GTID that the halt named.
@@ -43,7 +45,7 @@ const (
 )
 
 // words begin a directive that carries a text.
-var words = map[string]Kind{"target: ": OnTarget, "config: ": Configure}
+var words = map[string]Kind{"target: ": OnTarget, "target-none: ": Nothing, "config: ": Configure}
 
 // Step is a statement or a directive.
 type Step struct {
@@ -120,7 +122,7 @@ func (c *Case) complete() error {
 	return nil
 }
 
-// expect reads the verdict: "equal" or "refuse: CODE", then "quick", "sources: NAME …", and comments.
+// expect reads the verdict: "equal" or "refuse: CODE", then "quick", "columns: by name", "sources: NAME …", and comments.
 func (c *Case) expect(text string) error {
 	verdict := false
 	c.Sources = []string{defaultSource}
@@ -132,6 +134,8 @@ func (c *Case) expect(text string) error {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case line == "quick":
 			c.Quick = true
+		case line == "columns: by name":
+			c.ByName = true
 		case isSources:
 			c.Sources = strings.Fields(sources)
 			for _, name := range c.Sources {

@@ -11,8 +11,8 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	got, err := parse("-- # a remark\nSELECT 1,\n  -- part of it\n  2;\n\n-- session: b\n-- expect-error\nSELECT ';' ;\n-- restart daemon\n-- refused\nEND;\n")
-	want := []Step{{SQL: "SELECT 1,\n  -- part of it\n  2", Session: "1"}, {SQL: "SELECT ';' ", Session: "b", Fails: true},
+	got, err := parse("-- # a remark\n-- target-none: SELECT 2\nSELECT 1,\n  -- part of it\n  2;\n\n-- session: b\n-- expect-error\nSELECT ';' ;\n-- restart daemon\n-- refused\nEND;\n")
+	want := []Step{{Kind: Nothing, SQL: "SELECT 2"}, {SQL: "SELECT 1,\n  -- part of it\n  2", Session: "1"}, {SQL: "SELECT ';' ", Session: "b", Fails: true},
 		{Kind: Restart}, {Kind: Refused}, {SQL: "END", Session: "b"}}
 	if err != nil || !cmp.Equal(want, got) {
 		t.Errorf("error %v (-want +got):\n%s", err, cmp.Diff(want, got))
@@ -28,6 +28,7 @@ func TestExpect(t *testing.T) {
 	for text, want := range map[string]Case{
 		"equal\nquick\n# why":               {Quick: true, Sources: []string{"mysql"}},
 		"refuse: BS-DDL-UNSUPPORTED\n":      {Refuse: "BS-DDL-UNSUPPORTED", Sources: []string{"mysql"}},
+		"equal\ncolumns: by name\n":         {ByName: true, Sources: []string{"mysql"}},
 		"equal\nsources: mysql56 mariadb\n": {Sources: []string{"mysql56", "mariadb"}},
 	} {
 		var got Case

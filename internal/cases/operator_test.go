@@ -82,13 +82,19 @@ func (p *play) command(args ...string) {
 	p.t.Logf("binseal %s:\n%s", strings.Join(args, " "), out)
 }
 
-// onTarget runs SQL there: once the target has all so far, or at once while the stream stands.
+// onTarget runs SQL there, or a query that must find nothing: once the target has all so far, or at once while the stream stands.
 func (p *play) onTarget(step Step) {
 	p.t.Helper()
 	if p.problem == nil {
 		p.r.daemon.Signal(syscall.SIGCONT)
 		p.r.rig.AwaitCaughtUp(p.t, p.r.daemon, patience)
 	}
-	database, _ := p.r.rig.OnTarget(p.c.Schema(), "")
-	p.r.rig.Target.Exec(p.t, "USE "+database, step.SQL)
+	if step.Kind == OnTarget {
+		database, _ := p.r.rig.OnTarget(p.c.Schema(), "")
+		p.r.rig.Target.Exec(p.t, "USE "+database, step.SQL)
+		return
+	}
+	if rows := p.r.rig.Target.QueryT(p.t, step.SQL); len(rows) > 0 {
+		p.t.Errorf("%d rows found on the target: %s", len(rows), step.SQL)
+	}
 }

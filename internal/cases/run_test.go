@@ -148,7 +148,7 @@ func (p *play) steps(steps []Step) {
 			p.r.daemon = p.r.rig.Start(p.outer, chaos.Normal)
 		case Halted, Configure, Skip, Resume:
 			p.operate(step)
-		case OnTarget:
+		case OnTarget, Nothing:
 			p.onTarget(step)
 		default:
 			p.r.daemon.Signal(syscall.SIGCONT)
@@ -206,7 +206,11 @@ func (p *play) equal(when string) {
 	}
 	defer p.underSourceNames()()
 	source = slices.Compact(slices.Sorted(slices.Values(append(source, target...)))) // With tables that only the target has.
-	differences, _, err := testmysql.Compare(context.WithoutCancel(p.t.Context()), p.r.rig.Source.DB(), p.r.rig.Target.DB(), source...)
+	compare := testmysql.Compare
+	if p.c.ByName {
+		compare = testmysql.CompareByName
+	}
+	differences, _, err := compare(context.WithoutCancel(p.t.Context()), p.r.rig.Source.DB(), p.r.rig.Target.DB(), source...)
 	if err != nil || len(differences) > 0 {
 		p.t.Errorf("%s: error %v, differences %v", when, err, differences)
 	}

@@ -20,7 +20,16 @@ import (
 // Nothing may write meanwhile. It returns one line per difference, empty when there is none, and the number of
 // rows of a. The servers do the hashing, so memory stays small; a difference never shows a row's values.
 func Compare(ctx context.Context, a, b *sql.DB, schemas ...string) (differences []string, rows int64, err error) {
-	c := &comparison{}
+	return new(comparison).compare(ctx, a, b, schemas)
+}
+
+// CompareByName is Compare for servers of which b may have columns in another order, or in addition, and other keys: the
+// columns of a must be defined alike in b, and the rows be equal in them.
+func CompareByName(ctx context.Context, a, b *sql.DB, schemas ...string) (differences []string, rows int64, err error) {
+	return (&comparison{byName: true}).compare(ctx, a, b, schemas)
+}
+
+func (c *comparison) compare(ctx context.Context, a, b *sql.DB, schemas []string) (differences []string, rows int64, err error) {
 	if err := c.open(ctx, a, b); err != nil {
 		return nil, 0, errors.Join(err, c.close())
 	}
@@ -32,6 +41,7 @@ func Compare(ctx context.Context, a, b *sql.DB, schemas ...string) (differences 
 type comparison struct {
 	conns       [2]*sql.Conn
 	mixed       bool    // The servers are of different releases.
+	byName      bool    // Of the definitions only the first server's columns are compared, wherever they stand.
 	mariadb     [2]bool // Which of them is MariaDB.
 	differences []string
 	rows        int64
@@ -148,6 +158,9 @@ func (c *comparison) table(ctx context.Context, table string) error {
 			return err
 		}
 	}
+	if c.byName {
+		definitions = sharedColumns(definitions)
+	}
 	if definitions[0] != definitions[1] {
 		c.differ("table %s: definitions differ:\n%s\n%s", table, definitions[0], definitions[1])
 		return nil // The rows could not be read alike.
@@ -174,7 +187,7 @@ func (c *comparison) table(ctx context.Context, table string) error {
 var volatileClauses = regexp.MustCompile(` AUTO_INCREMENT=\d+| /\*!80016 (DEFAULT )?ENCRYPTION='[YN]' \*/| ENCRYPTION='[YN]'`)
 
 func (c *comparison) definition(ctx context.Context, i int, table string) (string, error) {
-	if c.mixed {
+	if c.mixed || c.byName {
 		return c.commonDefinition(ctx, i, table)
 	}
 	var name, text string

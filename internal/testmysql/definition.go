@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,26 @@ func (c *comparison) commonDefinition(ctx context.Context, i int, table string) 
 		}
 	}
 	return text.String(), nil
+}
+
+// sharedColumns leaves of two common definitions the lines of columns, sorted, and of the second only those whose names
+// the first has, whatever their case.
+func sharedColumns(definitions [2]string) (columns [2]string) {
+	first := map[string]bool{}
+	for i := range definitions {
+		var lines []string
+		for line := range strings.Lines(definitions[i]) {
+			column, is := strings.CutPrefix(line, "column | ")
+			name, rest, _ := strings.Cut(column, " | ")
+			if name = strings.ToLower(name); is && (i == 0 || first[name]) {
+				first[name] = true
+				lines = append(lines, name+" | "+rest)
+			}
+		}
+		slices.Sort(lines)
+		columns[i] = strings.Join(lines, "")
+	}
+	return columns
 }
 
 // displayWidth is the width of an integer or a YEAR, which is gone since 8.0.19 except from TINYINT(1) and ZEROFILL.

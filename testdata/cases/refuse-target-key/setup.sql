@@ -1,0 +1,3 @@
+SET @names=1 /*M!100500 , GLOBAL binlog_row_metadata=FULL */;
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+-- target: ALTER TABLE t ADD shop INT NOT NULL DEFAULT 1 FIRST, DROP PRIMARY KEY, ADD PRIMARY KEY (shop, id)

@@ -1,0 +1,24 @@
+SET binlog_row_image=MINIMAL;
+INSERT INTO t (id,b) VALUES (4,44);
+INSERT INTO t (id,txt,c) VALUES (5,'five',55);
+UPDATE t SET a=11 WHERE id=1;
+UPDATE t SET c=a, b=NULL WHERE id=2;
+UPDATE t SET id=6 WHERE id=3;
+UPDATE u SET v=9 WHERE a=1;
+UPDATE u SET a=3, w='y' WHERE a=2;
+UPDATE k SET c=7 WHERE a=1 LIMIT 1;
+DELETE FROM k WHERE a=2;
+DELETE FROM t WHERE id=4;
+SET binlog_row_image=NOBLOB;
+INSERT INTO t (id,b,txt) VALUES (7,77,'seven');
+UPDATE t SET b=78 WHERE id=7;
+UPDATE t SET txt='one again' WHERE id=1;
+UPDATE u SET v=10 WHERE a=3;
+INSERT INTO k VALUES (5,'five',6);
+UPDATE k SET b='six' WHERE a=5;
+SET binlog_row_image=FULL;
+UPDATE t SET c=c+1, b=b+1;
+UPDATE u SET v=v+1;
+DELETE FROM u WHERE a=1;
+-- target-none: SELECT 1 FROM ${schema}.t WHERE x<>9
+SET @names=0 /*M!100500 , GLOBAL binlog_row_metadata=NO_LOG */;

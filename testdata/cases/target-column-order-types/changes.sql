@@ -1,0 +1,13 @@
+UPDATE t SET j='{"k":[3]}', j2='1', e='b', f='b', l='ü', g='国', i=5, h=-5 WHERE id=1;
+UPDATE t SET s='x,y', e=f+0, n=2, m=3, bit9=1, bit10=2, p=ST_GeomFromText('POINT(2 1)') WHERE id=2;
+UPDATE t SET id=3, ts=d, d=NULL WHERE id=1;
+INSERT INTO t (id,i,j,l) VALUES (4,7,CAST(1.50 AS JSON),'\'');
+DELETE FROM t WHERE id=2;
+SET sql_mode='';
+INSERT INTO t (id,e,f,i) VALUES (5,'no','no',50);
+UPDATE t SET f='no', h=9 WHERE id=4;
+SET sql_mode=DEFAULT;
+UPDATE k SET j='1.0', e='b' WHERE h=-1 LIMIT 1;
+DELETE FROM k WHERE h=0 LIMIT 1;
+UPDATE k SET g='国', l='ß' WHERE h=0;
+UPDATE k SET j2='2.0', f='a' WHERE j2 IS NULL;
