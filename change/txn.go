@@ -39,6 +39,7 @@ type TableMap struct {
 	Types         []byte   // Wire type per column, MYSQL_TYPE_* (field_types.h).
 	Meta          []uint16 // Type-specific metadata per column, as laid out by go-mysql and Table_map_event: see rowimage.
 	Nullable      []byte   // Bitmap, a bit per column, low bit first.
+	MariaDB       bool     // Of a MariaDB source, where some types mean something else; the event itself does not tell.
 
 	// Optional metadata; nil when the source did not send it (before 8.0.1; Names needs binlog_row_metadata=FULL).
 	Unsigned   []bool   // Per column; false for columns that are not numeric.

@@ -26,6 +26,9 @@ const sourceOwnCascades = 906
 // tables checks the included tables: first each by itself, as the target has it where it has it, then the two
 // sides against each other.
 func (c *checker) tables(source, target *server) {
+	if source != nil {
+		c.mariadbTables(source)
+	}
 	all := map[string]*table{}
 	if source != nil {
 		maps.Copy(all, bySource(source.tables))
@@ -42,7 +45,7 @@ func (c *checker) tables(source, target *server) {
 	if len(all) == 0 {
 		return
 	}
-	c.unsupported(all)
+	c.unsupported(source, target)
 	c.travel(all, source, target)
 	if source != nil {
 		c.visible(source, target)
@@ -53,15 +56,22 @@ func (c *checker) tables(source, target *server) {
 }
 
 // unsupported names the columns that would halt the stream at their first row.
-func (c *checker) unsupported(all map[string]*table) {
+func (c *checker) unsupported(sides ...*server) {
 	var bad []string
-	for _, t := range sorted(all) {
-		for _, col := range t.columns {
-			if !slices.Contains(supportedTypes, col.dataType) {
-				bad = append(bad, t.name+"."+col.name+": "+col.dataType)
+	for _, s := range sides {
+		if s == nil {
+			continue
+		}
+		for _, t := range sorted(s.tables) {
+			for _, col := range t.columns {
+				if !slices.Contains(supportedTypes, col.dataType) {
+					bad = append(bad, t.source.String()+"."+col.name+": "+col.dataType)
+				}
 			}
 		}
 	}
+	slices.Sort(bad)
+	bad = slices.Compact(bad)
 	c.want(len(bad) == 0, Finding{
 		Code: "TABLES_UNSUPPORTED", Severity: Must, Seen: count(len(bad), "column") + " of a type that is not supported",
 		Objects: bad, Why: "the stream halts at the first change of such a table",
@@ -92,7 +102,7 @@ func (c *checker) travel(all map[string]*table, source, target *server) {
 		Why: "their changes are applied one by one in the source's order, and each UPDATE and DELETE scans the table",
 		Fix: "add a primary key, or a unique key whose columns are NOT NULL",
 	})
-	left := source == nil || source.major() < sourceOwnCascades || source.on("innodb_native_foreign_keys")
+	left := source == nil || source.mariaDB() || source.major() < sourceOwnCascades || source.on("innodb_native_foreign_keys")
 	severity, why := Info, "the source logs what a cascade changes, so nothing is lost; the source is 9.6 or later"
 	if left {
 		severity = Warn

@@ -36,7 +36,7 @@ func parseGrant(line string) (g grant, ok bool) {
 	}
 	schemaName, tableName, found := cutOutside(object, ".")
 	if !found || strings.HasPrefix(object, "PROCEDURE ") || strings.HasPrefix(object, "FUNCTION ") ||
-		strings.HasPrefix(object, "LIBRARY ") {
+		strings.HasPrefix(object, "LIBRARY ") || strings.HasPrefix(object, "PACKAGE ") {
 		return g, false
 	}
 	g.schema, g.table = unquoteName(schemaName), unquoteName(tableName)

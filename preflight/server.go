@@ -23,7 +23,8 @@ type server struct {
 	vars       map[string]string // Global variables by name; absent where this server does not have one.
 	grants     []grant
 	logFilter  string            // Binlog_Do_DB and Binlog_Ignore_DB, "" when none or not readable.
-	replicas   []uint32          // Server ids of the replicas that are registered; nil when not readable.
+	replicas   []uint32          // Server ids of the replicas that are registered.
+	blind      bool              // The account may not see which replicas are registered.
 	tables     map[string]*table // Included base tables by "schema.table", as the server itself names them.
 	events     []string          // Enabled events, "schema.event"; only those that the account may see.
 }
@@ -36,6 +37,9 @@ var variables = []string{
 	"expire_logs_days", "gtid_mode", "innodb_native_foreign_keys", "innodb_read_only", "innodb_redo_log_encrypt",
 	"innodb_undo_log_encrypt", "log_bin", "lower_case_table_names", "max_allowed_packet", "read_only",
 	"require_secure_transport", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only",
+	// Of MariaDB.
+	"encrypt_binlog", "gtid_binlog_state", "gtid_slave_pos", "gtid_strict_mode", "log_slave_updates", "mysql56_temporal_format",
+	"wsrep_gtid_mode", "wsrep_on",
 }
 
 // on reports whether a switch is on, in any of the server's spellings.
@@ -109,7 +113,7 @@ func readServer(ctx context.Context, q querier, leg string, included included) (
 	}); err != nil {
 		return nil, err
 	}
-	if s.mariaDB() {
+	if s.mariaDB() && leg == "target" { // It is refused as a target.
 		return s, nil
 	}
 	if err := each(ctx, q, "SHOW GRANTS", func(row []string) {
@@ -130,20 +134,18 @@ func readServer(ctx context.Context, q querier, leg string, included included) (
 // privilege rule reports that, so the errors themselves are not.
 func (s *server) readReplication(ctx context.Context, q querier) {
 	status, replicas := "SHOW BINARY LOG STATUS", "SHOW REPLICAS" // 8.2 and 8.0.22 on; before that, the old words.
-	if s.major() < 804 {
-		status = "SHOW MASTER STATUS"
-	}
-	if s.major() < 804 {
-		replicas = "SHOW SLAVE HOSTS"
+	if s.mariaDB() || s.major() < 804 {
+		status, replicas = "SHOW MASTER STATUS", "SHOW SLAVE HOSTS"
 	}
 	_ = eachNamed(ctx, q, status, func(row map[string]string) {
 		s.logFilter = strings.Trim(row["Binlog_Do_DB"]+" "+row["Binlog_Ignore_DB"], " ")
 	})
-	_ = eachNamed(ctx, q, replicas, func(row map[string]string) {
+	err := eachNamed(ctx, q, replicas, func(row map[string]string) {
 		if id, err := strconv.ParseUint(row["Server_Id"]+row["Server_id"], 10, 32); err == nil {
 			s.replicas = append(s.replicas, uint32(id))
 		}
 	})
+	s.blind = err != nil
 }
 
 // each runs a query and hands over its rows as text; NULL is "".

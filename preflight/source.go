@@ -21,9 +21,10 @@ func (c *checker) sourceTLS(e tlsconf.Evidence) {
 	})
 }
 
-// setting is the fix that sets a variable for good: before 8.0 a server does not keep it over a restart by itself.
+// setting is the fix that sets a variable for good: before 8.0, and in MariaDB, a server does not keep it over a restart
+// by itself.
 func (s *server) setting(name, value string) string {
-	if s.major() < 800 {
+	if s.mariaDB() || s.major() < 800 {
 		return fmt.Sprintf("SET GLOBAL %s=%s, and the same in my.cnf", name, value)
 	}
 	return fmt.Sprintf("SET PERSIST %s=%s", name, value)
@@ -47,7 +48,29 @@ func (c *checker) sourceVersion(s *server) {
 
 // sourceSettings checks that the source writes a log from which rows can be copied.
 func (c *checker) sourceSettings(s *server) {
-	c.sourceVersion(s)
+	if s.mariaDB() {
+		c.mariadbVersion(s)
+	} else {
+		c.sourceVersion(s)
+	}
+	c.sourceLog(s)
+	c.sourceMetadata(s)
+	if s.mariaDB() {
+		c.mariadbSettings(s)
+	} else {
+		c.want(s.vars["binlog_row_value_options"] == "", Finding{
+			Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Must, Seen: "binlog_row_value_options=" + s.vars["binlog_row_value_options"],
+			Why: "JSON columns are then logged as differences, at which the stream halts",
+			Fix: "SET PERSIST binlog_row_value_options=''",
+		})
+		c.sourceGTID(s)
+	}
+	c.sourceRetention(s)
+	c.sourceIdentity(s)
+}
+
+// sourceLog checks that there is a log, of whole rows that can be trusted.
+func (c *checker) sourceLog(s *server) {
 	c.want(s.on("log_bin"), Finding{
 		Code: "SOURCE_LOG_BIN", Severity: Must, Seen: "log_bin=" + s.vars["log_bin"],
 		Why: "without a binary log there is nothing to stream",
@@ -66,25 +89,25 @@ func (c *checker) sourceSettings(s *server) {
 		Why: "partial row images cannot be merged: their tables are applied in order, row by row; a row whose key or computed default is not in the image halts the stream",
 		Fix: s.setting("binlog_row_image", "FULL") + "; sessions that are open keep the old value: close them",
 	})
-	c.want(s.vars["binlog_row_value_options"] == "", Finding{
-		Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Must, Seen: "binlog_row_value_options=" + s.vars["binlog_row_value_options"],
-		Why: "JSON columns are then logged as differences, at which the stream halts",
-		Fix: "SET PERSIST binlog_row_value_options=''",
-	})
-	metadata, known := s.vars["binlog_row_metadata"]
-	c.want(strings.EqualFold(metadata, "FULL"), Finding{
-		Code: "SOURCE_ROW_METADATA", Severity: Warn, Seen: choose(known, "binlog_row_metadata="+metadata, "no column names in the log before 8.0.1"),
-		Why: "without column names in the log, a target whose columns stand in another order but have the same types is not noticed",
-		Fix: choose(known, "SET PERSIST binlog_row_metadata=FULL", "make sure that the columns of the target's tables stand in the source's order"),
-	})
 	c.want(!strings.EqualFold(s.vars["binlog_checksum"], "NONE"), Finding{
 		Code: "SOURCE_CHECKSUM", Severity: Warn, Seen: "binlog_checksum=" + s.vars["binlog_checksum"],
 		Why: "an event damaged on the source's disk would not be noticed",
 		Fix: s.setting("binlog_checksum", "CRC32"),
 	})
-	c.sourceGTID(s)
-	c.sourceRetention(s)
-	c.sourceIdentity(s)
+}
+
+// sourceMetadata checks what the log tells of columns beside their types.
+func (c *checker) sourceMetadata(s *server) {
+	metadata, known := s.vars["binlog_row_metadata"]
+	why := "without column names in the log, a target whose columns stand in another order but have the same types is not noticed"
+	if strings.EqualFold(metadata, "NO_LOG") {
+		why = "the log then has neither sign, character set nor name of a column: they are taken from the target's table, and one that is different there is not noticed"
+	}
+	c.want(strings.EqualFold(metadata, "FULL"), Finding{
+		Code: "SOURCE_ROW_METADATA", Severity: Warn, Seen: choose(known, "binlog_row_metadata="+metadata, "no column names in the log before 8.0.1"),
+		Why: why,
+		Fix: choose(known, s.setting("binlog_row_metadata", "FULL"), "make sure that the columns of the target's tables stand in the source's order"),
+	})
 }
 
 func (c *checker) sourceGTID(s *server) {
@@ -123,7 +146,7 @@ func (c *checker) sourceRetention(s *server) {
 	c.want(forever || seconds >= minRetention, Finding{
 		Code: "SOURCE_RETENTION", Severity: Warn, Seen: seen,
 		Why: "a stream that stands for longer than the logs are kept has to be set up again",
-		Fix: choose(has, "SET PERSIST binlog_expire_logs_seconds=259200", s.setting("expire_logs_days", "3")),
+		Fix: choose(has, s.setting("binlog_expire_logs_seconds", "259200"), s.setting("expire_logs_days", "3")),
 	})
 }
 
@@ -134,6 +157,14 @@ func (c *checker) sourceIdentity(s *server) {
 		Why: "a source with server_id 0 refuses replicas, and one with the stream's own id takes its connection for its own",
 		Fix: "set source.server_id in the config to a number that no server of the topology has (and server_id on the source, if it is 0)",
 	})
+	if s.blind {
+		c.want(false, Finding{
+			Code: "SOURCE_SERVER_ID_TAKEN", Severity: Info, Seen: "unverified: the account on the source may not see which replicas are registered",
+			Why: "two replicas with one id end each other's connection, without end",
+			Fix: "look at SHOW SLAVE HOSTS as an administrator: no server may have the stream's id, " + fmt.Sprint(c.options.ServerID),
+		})
+		return
+	}
 	taken := slices.Contains(s.replicas, c.options.ServerID)
 	c.want(!taken, Finding{
 		Code: "SOURCE_SERVER_ID_TAKEN", Severity: Warn,
@@ -143,13 +174,22 @@ func (c *checker) sourceIdentity(s *server) {
 	})
 }
 
+// logPrivileges are what the replication account needs to read the log and to ask for its end.
+func (s *server) logPrivileges() []string {
+	if s.mariaDB() {
+		return []string{"REPLICATION SLAVE", "BINLOG MONITOR"} // The latter is what REPLICATION CLIENT is called since 10.5.
+	}
+	return []string{"REPLICATION SLAVE", "REPLICATION CLIENT"}
+}
+
 // sourcePrivileges checks the replication account. Both privileges are global: they cannot be given on a schema.
 func (c *checker) sourcePrivileges(s *server) {
-	missing := s.missing([]string{"REPLICATION SLAVE", "REPLICATION CLIENT"}, "*", "*")
+	needed := s.logPrivileges()
+	missing := s.missing(needed, "*", "*")
 	c.want(len(missing) == 0, Finding{
 		Code: "SOURCE_PRIVILEGES", Severity: Must, Seen: missingText(missing),
-		Why: "REPLICATION SLAVE reads the log, REPLICATION CLIENT asks for its end, by which lag is measured",
-		Fix: fmt.Sprintf("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO %s", s.account()),
+		Why: needed[0] + " reads the log, " + needed[1] + " asks for its end, by which lag is measured",
+		Fix: fmt.Sprintf("GRANT %s ON *.* TO %s", strings.Join(needed, ", "), s.account()),
 	})
 	c.want(s.logFilter == "", Finding{
 		Code: "SOURCE_LOG_FILTER", Severity: Must,

@@ -15,6 +15,7 @@ type table struct {
 	source    schema.Name // Its name on the source: another one where tables.rename routes it.
 	schema    string
 	base      string
+	kind      tableKind
 	engine    string
 	encrypted bool // CREATE_OPTIONS has ENCRYPTION='Y': InnoDB's own encryption of the tablespace.
 	columns   []column
@@ -31,7 +32,18 @@ type column struct {
 	charset, collation         string
 	generated                  bool
 	unfilled                   bool // NOT NULL and without a default: an INSERT must name it.
+	compressed, oldTemporal    bool // MariaDB: COMPRESSED; a temporal column in its format of 5.3.
 }
+
+// tableKind is the TABLE_TYPE of what holds rows.
+type tableKind string
+
+// The kinds of tables. MySQL has the first alone.
+const (
+	baseTable      tableKind = "BASE TABLE"
+	versionedTable tableKind = "SYSTEM VERSIONED"
+	sequenceTable  tableKind = "SEQUENCE"
+)
 
 // systemSchemas never hold included tables; the filter refuses them too, this keeps the queries small.
 const systemSchemas = "('mysql','sys','information_schema','performance_schema','binseal')"
@@ -41,12 +53,12 @@ type included func(schema.Name) (source schema.Name, ok bool)
 
 // readTables loads the included tables: one query per kind of fact for the whole server.
 func (s *server) readTables(ctx context.Context, q querier, included included) error {
-	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS FROM information_schema.TABLES"+
-		" WHERE TABLE_TYPE='BASE TABLE' AND TABLE_SCHEMA NOT IN "+systemSchemas, func(row []string) {
+	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS, TABLE_TYPE FROM information_schema.TABLES"+
+		" WHERE TABLE_TYPE IN ('BASE TABLE','SYSTEM VERSIONED','SEQUENCE') AND TABLE_SCHEMA NOT IN "+systemSchemas, func(row []string) {
 		if source, ok := included(schema.Name{Schema: row[0], Table: row[1]}); ok {
 			options := strings.ToUpper(row[3])
 			s.tables[row[0]+"."+row[1]] = &table{
-				name: row[0] + "." + row[1], source: source, schema: row[0], base: row[1], engine: row[2],
+				name: row[0] + "." + row[1], source: source, schema: row[0], base: row[1], kind: tableKind(row[4]), engine: row[2],
 				encrypted: strings.Contains(options, "ENCRYPTION='Y'") || strings.Contains(options, `ENCRYPTION="Y"`),
 			}
 		}
@@ -86,9 +98,11 @@ func (s *server) readColumns(ctx context.Context, q querier) error {
 			extra := strings.ToUpper(row[7])
 			generated := strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED")
 			t.columns = append(t.columns, column{
-				name: row[2], dataType: strings.ToLower(row[3]), columnType: plainType(row[4]), charset: plainCharset(row[5]),
-				collation: strings.Replace(row[6], "utf8_", "utf8mb3_", 1),
-				generated: generated, unfilled: row[8] == "1" && !generated && !strings.Contains(extra, "AUTO_INCREMENT") && !strings.Contains(extra, "DEFAULT_GENERATED"),
+				name: row[2], dataType: plainType(strings.ToLower(row[3])), columnType: plainType(row[4]), charset: plainCharset(row[5]),
+				collation:  strings.Replace(row[6], "utf8_", "utf8mb3_", 1),
+				generated:  generated,
+				unfilled:   row[8] == "1" && !generated && !strings.Contains(extra, "AUTO_INCREMENT") && !strings.Contains(extra, "DEFAULT_GENERATED"),
+				compressed: strings.Contains(row[4], " COMPRESSED"), oldTemporal: strings.Contains(row[4], "/* mariadb-5.3 */"),
 			})
 		}
 	})
@@ -164,8 +178,17 @@ func (s *server) schemaList() string {
 
 var intWidth = regexp.MustCompile(`^(tinyint|smallint|mediumint|int|bigint|year)\(\d+\)`)
 
-// plainType drops the display width that servers before 8.0.19 print: int(11) and int are the same type.
-func plainType(columnType string) string { return intWidth.ReplaceAllString(columnType, "$1") }
+// mariadbRemark is what MariaDB writes behind a type, as a comment for others.
+var mariadbRemark = regexp.MustCompile(` /\*.*\*/`)
+
+// plainType drops the display width that servers before 8.0.19 print, and MariaDB's remarks: int(11) and int are the same
+// type. geomcollection is the name since 8.0.
+func plainType(columnType string) string {
+	if columnType == "geometrycollection" {
+		return "geomcollection"
+	}
+	return intWidth.ReplaceAllString(mariadbRemark.ReplaceAllString(columnType, ""), "$1")
+}
 
 // plainCharset gives utf8mb3 its one name.
 func plainCharset(name string) string {

@@ -28,9 +28,12 @@ const (
 	gtidPreparedXA    = 1 << 6
 	gtidCompletedXA   = 1 << 7
 
+	gtidMultiEngine   = 1 << 0 // More than one engine took part: nothing to us.
 	gtidStartAlter    = 1 << 1
 	gtidCommitAlter   = 1 << 2
 	gtidRollbackAlter = 1 << 3
+	gtidThreadID      = 1 << 4 // The session's id follows (11.5).
+	gtidExtraKnown    = gtidMultiEngine | gtidStartAlter | gtidCommitAlter | gtidRollbackAlter | gtidThreadID
 )
 
 // mariadbGTID is a GTID event of MariaDB.
@@ -75,6 +78,10 @@ func (a *assembler) announceMariaDB(ev event) error {
 	a.phase, a.gtid = open, g.gtid
 	if g.flags&gtidStandalone != 0 {
 		a.phase = announced
+	}
+	if unknown := g.extra &^ gtidExtraKnown; unknown != 0 {
+		return halt("BS-EVENT-UNSUPPORTED", fmt.Sprintf("a GTID event of MariaDB has flags %#x in its second byte, which are not known", unknown),
+			"a newer binseal may know them; look at the transaction with mysqlbinlog, make its changes on the target by hand and skip it (binseal position skip)")
 	}
 	// What is applied of an ALTER in two phases is its second half, where the source's rows begin to have the new form.
 	a.idle = g.extra&(gtidStartAlter|gtidRollbackAlter) != 0

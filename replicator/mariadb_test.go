@@ -163,3 +163,24 @@ func TestWhatAMariaDBSourceLeavesOut(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsOfMariaDBGTIDs: a bit that nobody knows may change what the transaction is.
+func TestFlagsOfMariaDBGTIDs(t *testing.T) {
+	for name, c := range map[string]struct {
+		extra byte
+		code  string
+	}{
+		"none": {0, ""}, "two engines": {gtidMultiEngine, ""}, "a session's id": {gtidThreadID, ""},
+		"unknown": {1 << 5, "BS-EVENT-UNSUPPORTED"}, "unknown beside known": {1<<7 | gtidMultiEngine, "BS-EVENT-UNSUPPORTED"},
+	} {
+		b := newBuilder(true)
+		b.add(typeMariaDBGTID, 0, mariadbGTIDBody(5, 0, 0, c.extra))
+		b.tableMap(7, "a")
+		b.insert(7, 1)
+		b.xid()
+		_, err := read(t, b.packets, true, nil)
+		if f := change.FaultOf(err); c.code == "" && err != nil || c.code != "" && (f == nil || f.Code != c.code) {
+			t.Errorf("%s: %v, want %q", name, err, c.code)
+		}
+	}
+}

@@ -186,7 +186,7 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release i
 	if err != nil {
 		return err
 	}
-	a.mariadb = release
+	a.mariadb, a.tables.mariaDB = release, release != 0
 	defer a.payload.close()
 	for first := true; ; first = false {
 		raw, err := l.read()

@@ -20,6 +20,7 @@ const dummyTable = 1<<48 - 1
 // source repeats the same bytes before every statement. A reused one is the same pointer, so that the applier may
 // keep what it derives from it.
 type tableMaps struct {
+	mariaDB   bool // The source is MariaDB.
 	statement map[uint64]*tableMap
 	cache     map[uint64]*tableMap
 }
@@ -51,8 +52,12 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 	}
 	m := &tableMap{body: bytes.Clone(body)}
 	if filter == nil || filter.Includes(schemaName, table) {
+		parse := rowimage.ParseTableMap
+		if t.mariaDB {
+			parse = rowimage.ParseMariaDBTableMap
+		}
 		var err error
-		if id, m.parsed, err = rowimage.ParseTableMap(body); err != nil {
+		if id, m.parsed, err = parse(body); err != nil {
 			return malformed(err)
 		}
 	}
@@ -101,7 +106,12 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
 	rows, err = rowimage.Split(h, e.Data, dst)
-	if err != nil {
+	switch {
+	case err != nil && t.mariaDB && rowimage.OldTemporal(m.parsed):
+		return dst, false, halt("BS-TYPE-UNSUPPORTED", fmt.Sprintf("%s.%s has temporal columns with a fraction in the format of MariaDB 5.3 (mysql56_temporal_format=OFF), "+
+			"and the log does not tell how long their values are", m.parsed.Schema, m.parsed.Table),
+			"make the table anew with mysql56_temporal_format=ON (ALTER TABLE … FORCE) on the source and load it again, or exclude it")
+	case err != nil:
 		return dst, false, malformed(err)
 	}
 	return rows, stmtEnd, nil

@@ -45,6 +45,7 @@ type column struct {
 	written  bool // Named in statements: every column but the generated ones.
 	onUpdate bool // schema.Column.OnUpdateNow
 	utf8     bool // Text in utf8mb4 or utf8mb3, which goes into the statement as it is.
+	packed   bool // COMPRESSED on the source (MariaDB): see unpack.
 	hex      bool // Text that goes into the statement as hexadecimal: charset.hex.
 	scale    uint8
 	digits   uint8    // Precision of a DECIMAL, fsp of a temporal type.
@@ -141,7 +142,15 @@ func (l *Layout) bindColumn(i int) error {
 		}
 		return refuse(l.table, c, "%s is not carried over yet", what)
 	}
-	kind, fits := kindOf(typ, meta, c)
+	plain, packed := unpacked(typ)
+	col.packed = packed
+	if packed && plain == typeVarchar && meta > 0 {
+		meta--
+	}
+	kind, fits := kindOf(plain, meta, c)
+	if old, is := oldTemporals[typ]; is && m.MariaDB && old.dataType == c.DataType && c.FSP > 0 {
+		return refuse(l.table, c, "the source's column is %s and may have a fraction, which the log of MariaDB does not tell", describe(typ, meta))
+	}
 	if !fits {
 		return mismatch(l.source, l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
 	}

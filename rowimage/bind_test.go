@@ -61,8 +61,14 @@ func TestBindRefusesWhatDoesNotFit(t *testing.T) {
 		"TIME from before 5.6.4":               {col(typeTime, 0, schema.Column{DataType: "time"}), nil, ""},
 		"TIMESTAMP from before 5.6.4":          {col(typeTimestamp, 0, schema.Column{DataType: "timestamp"}), nil, ""},
 		"an old DATETIME, wider on the target": {col(typeDatetime, 0, schema.Column{DataType: "datetime", FSP: 3}), nil, CodeMismatch},
-		"an old DATETIME for a TIMESTAMP":      {col(typeDatetime, 0, schema.Column{DataType: "timestamp"}), nil, CodeMismatch},
-		"DECIMAL from before 5.0":              {col(typeDecimal, 0, schema.Column{DataType: "decimal"}), nil, CodeUnsupported},
+		"the same from MariaDB": {col(typeDatetime, 0, schema.Column{DataType: "datetime", FSP: 3}),
+			func(m *change.TableMap, _ *schema.Table) { m.MariaDB = true }, CodeUnsupported},
+		"COMPRESSED text":                     {col(typeVarcharCompressed, 81, schema.Column{DataType: "varchar", MaxBytes: 80, Charset: "utf8mb4"}), nil, ""},
+		"COMPRESSED text that is too long":    {col(typeVarcharCompressed, 82, schema.Column{DataType: "varchar", MaxBytes: 80, Charset: "utf8mb4"}), nil, CodeMismatch},
+		"a COMPRESSED BLOB":                   {col(typeBlobCompressed, 4, schema.Column{DataType: "longblob"}), nil, ""},
+		"a COMPRESSED BLOB for a shorter one": {col(typeBlobCompressed, 4, schema.Column{DataType: "blob"}), nil, CodeMismatch},
+		"an old DATETIME for a TIMESTAMP":     {col(typeDatetime, 0, schema.Column{DataType: "timestamp"}), nil, CodeMismatch},
+		"DECIMAL from before 5.0":             {col(typeDecimal, 0, schema.Column{DataType: "decimal"}), nil, CodeUnsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, table := tableOf(c.column)

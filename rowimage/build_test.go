@@ -57,9 +57,9 @@ func tableMapBody(id uint64, m *change.TableMap, optional ...byte) []byte {
 		switch v := m.Meta[i]; typ {
 		case typeString, typeNewDecimal:
 			meta = append(meta, byte(v>>8), byte(v))
-		case typeVarchar, typeVarString, typeBit:
+		case typeVarchar, typeVarString, typeBit, typeVarcharCompressed:
 			meta = append(meta, byte(v), byte(v>>8))
-		case typeBlob, typeDouble, typeFloat, typeGeometry, typeVector, typeJSON, typeTime2, typeDatetime2, typeTimestamp2:
+		case typeBlob, typeBlobCompressed, typeDouble, typeFloat, typeGeometry, typeVector, typeJSON, typeTime2, typeDatetime2, typeTimestamp2:
 			meta = append(meta, byte(v))
 		}
 	}

@@ -32,7 +32,7 @@ var (
 )
 
 // unsupported are the reasons that need a person; the others mean a damaged log.
-var unsupported = []error{errEnumMember, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque}
+var unsupported = []error{errEnumMember, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque, errPackedLarge}
 
 // place names a column for people.
 func place(t *schema.Table, c *schema.Column) string {

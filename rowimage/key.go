@@ -77,6 +77,8 @@ func (l *Layout) planKey(k *schema.Key) (*keyPlan, error) {
 		switch {
 		case col.kind == kindUnknown, col.kind == kindJSON, col.kind == kindGeometry, col.kind == kindVector:
 			return nil, refuse(l.table, c, "a unique key over a column of type %s is not carried over yet", c.ColumnType)
+		case col.packed:
+			return nil, refuse(l.table, c, "a unique key over a column that is COMPRESSED on the source is not carried over")
 		case col.kind == kindText && k.Weighed:
 			var ok bool
 			if planned.weigh, ok = schema.Weigher(c.CollationID); !ok {

@@ -27,6 +27,12 @@ func appendEscaped(dst, s []byte) []byte {
 // appendLiteral writes the value v (without its length) of a column as an SQL literal that has the same value in
 // the column's type, as inserted and as compared.
 func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
+	if c.packed {
+		var err error
+		if v, err = unpack(v); err != nil {
+			return dst, err
+		}
+	}
 	switch c.kind {
 	case kindInt:
 		return c.appendInt(dst, v), nil
@@ -182,6 +188,12 @@ func (c *column) appendPredicate(dst, v []byte, null bool) ([]byte, error) {
 	case null:
 		return join(dst, c.name, "<=>NULL"), nil
 	case c.kind == kindText:
+		if c.packed {
+			var err error
+			if v, err = unpack(v); err != nil {
+				return dst, err
+			}
+		}
 		// A collation takes 'a' and 'A' for equal; the wrong one of two rows would be changed.
 		dst = join(dst, "CAST(", c.name, " AS BINARY)<=>_binary'")
 		return append(appendEscaped(dst, v), '\''), nil

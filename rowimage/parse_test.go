@@ -38,6 +38,24 @@ func TestParseTableMapReadsOptionalMetadata(t *testing.T) {
 	}
 }
 
+// In the metadata of MariaDB a GEOMETRY and a COMPRESSED column have a character set too. With MySQL's way of counting, b had
+// the collation of the GEOMETRY before it, 63, and the stream halted at a table that fits.
+func TestParseMariaDBTableMapCountsMoreColumns(t *testing.T) {
+	m, _ := tableOf(textColumn("a", "latin1", 0), wireColumn{typ: typeGeometry, meta: 4}, textColumn("b", "utf8mb4", 0), intColumn("n"),
+		wireColumn{typ: typeVarcharCompressed, meta: 256}, wireColumn{typ: typeBlobCompressed, meta: 2}, textColumn("c", "latin2", 0))
+	body := tableMapBody(1, m, metaColumnCharset, 6, 8, 63, 45, 33, 63, 9)
+	_, got, err := ParseMariaDBTableMap(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]uint16{8, 63, 45, 0, 33, 63, 9}, got.Collations); diff != "" || !got.MariaDB {
+		t.Errorf("of MariaDB: %v %s", got.MariaDB, diff)
+	}
+	if _, got, err = ParseTableMap(body); err != nil || got.MariaDB || got.Collations[2] != 63 {
+		t.Errorf("of MySQL: %+v, %v", got, err)
+	}
+}
+
 // Whatever part of an event is missing, it is an error.
 func TestParseCutOff(t *testing.T) {
 	m, _ := tableOf(intColumn("a"), textColumn("b", "utf8mb4", 0))

@@ -21,7 +21,7 @@ const (
 )
 
 // ParseTableMap reads a TABLE_MAP event. body is the event behind its 19-byte common header, without the checksum.
-// The result holds no reference to body.
+// The result holds no reference to body. A source of MariaDB writes it otherwise: see ParseMariaDBTableMap.
 //
 // Layout (rows_event.h, Table_map_event), lengths little-endian: table id 6, flags 2, schema (length 1, name, 0),
 // table (length 1, name, 0), column count (packed), a type per column, metadata (packed length, bytes), a bitmap of
@@ -31,7 +31,7 @@ const (
 //
 //	STRING                          real type << 8 | length in bytes; bits 8 and 9 of the length are folded into the type
 //	STRING, real type ENUM or SET   real type << 8 | bytes per value
-//	VARCHAR, VAR_STRING             length in bytes
+//	VARCHAR, VAR_STRING             length in bytes; with COMPRESSED one more, for the byte before the value
 //	BIT                             whole bytes << 8 | left-over bits
 //	NEWDECIMAL                      precision << 8 | scale
 //	BLOB, JSON, GEOMETRY, VECTOR    bytes of the length before each value, 1 to 4
@@ -39,6 +39,22 @@ const (
 //	TIME2, DATETIME2, TIMESTAMP2    digits of the fraction, 0 to 6
 //	others                          0
 func ParseTableMap(body []byte) (id uint64, m *change.TableMap, err error) {
+	return parseTableMap(body, isCharacter)
+}
+
+// ParseMariaDBTableMap is ParseTableMap for a source of MariaDB, whose character sets speak of more columns. The event
+// itself does not tell whose it is.
+func ParseMariaDBTableMap(body []byte) (id uint64, m *change.TableMap, err error) {
+	if id, m, err = parseTableMap(body, isMariaDBCharacter); err == nil {
+		m.MariaDB = true
+	}
+	return id, m, err
+}
+
+// matcher tells of which columns a field speaks.
+type matcher func(typ byte, meta uint16) bool
+
+func parseTableMap(body []byte, character matcher) (id uint64, m *change.TableMap, err error) {
 	r := reader{data: body}
 	id = r.uint(6)
 	r.take(2) // Flags.
@@ -55,7 +71,7 @@ func ParseTableMap(body []byte) (id uint64, m *change.TableMap, err error) {
 	if err := parseMeta(m, meta); err != nil {
 		return 0, nil, fmt.Errorf("TABLE_MAP of %s.%s: %w", m.Schema, m.Table, err)
 	}
-	if err := parseOptional(m, r); err != nil {
+	if err := parseOptional(m, r, character); err != nil {
 		return 0, nil, fmt.Errorf("TABLE_MAP of %s.%s: %w", m.Schema, m.Table, err)
 	}
 	return id, m, nil
@@ -75,9 +91,9 @@ func parseMeta(m *change.TableMap, r reader) error {
 		switch typ {
 		case typeString, typeNewDecimal:
 			m.Meta[i] = uint16(r.uint(1))<<8 | uint16(r.uint(1))
-		case typeVarString, typeVarchar, typeBit:
+		case typeVarString, typeVarchar, typeBit, typeVarcharCompressed:
 			m.Meta[i] = uint16(r.uint(2))
-		case typeBlob, typeDouble, typeFloat, typeGeometry, typeVector, typeJSON, typeTime2, typeDatetime2, typeTimestamp2:
+		case typeBlob, typeBlobCompressed, typeDouble, typeFloat, typeGeometry, typeVector, typeJSON, typeTime2, typeDatetime2, typeTimestamp2:
 			m.Meta[i] = uint16(r.uint(1))
 		}
 		if _, err := wireOf(typ, m.Meta[i]); err != nil && !r.bad {
@@ -95,7 +111,7 @@ func parseMeta(m *change.TableMap, r reader) error {
 
 // parseOptional reads the optional metadata. Fields of other types are skipped: they say nothing that a row's
 // bytes depend on.
-func parseOptional(m *change.TableMap, r reader) error {
+func parseOptional(m *change.TableMap, r reader, character matcher) error {
 	for len(r.data) > 0 && !r.bad {
 		typ := r.uint(1)
 		field := reader{data: r.take(r.length(1))}
@@ -107,9 +123,9 @@ func parseOptional(m *change.TableMap, r reader) error {
 		case metaSignedness:
 			err = parseSignedness(m, field)
 		case metaDefaultCharset:
-			err = parseDefaultCharset(m, field, isCharacter)
+			err = parseDefaultCharset(m, field, character)
 		case metaColumnCharset:
-			err = parseColumnCharset(m, field, isCharacter)
+			err = parseColumnCharset(m, field, character)
 		case metaEnumDefCharset:
 			err = parseDefaultCharset(m, field, isEnumOrSet)
 		case metaEnumColsCharset:
@@ -148,7 +164,7 @@ func parseSignedness(m *change.TableMap, r reader) error {
 
 // parseDefaultCharset reads the collation that most columns have, then pairs of an index among the columns that
 // match and its own collation.
-func parseDefaultCharset(m *change.TableMap, r reader, match func(byte, uint16) bool) error {
+func parseDefaultCharset(m *change.TableMap, r reader, match matcher) error {
 	def := uint16(r.packed())
 	columns := matching(m, match)
 	for _, i := range columns {
@@ -168,7 +184,7 @@ func parseDefaultCharset(m *change.TableMap, r reader, match func(byte, uint16) 
 }
 
 // parseColumnCharset reads a collation for each column that matches.
-func parseColumnCharset(m *change.TableMap, r reader, match func(byte, uint16) bool) error {
+func parseColumnCharset(m *change.TableMap, r reader, match matcher) error {
 	for _, i := range matching(m, match) {
 		m.Collations[i] = uint16(r.packed())
 	}
@@ -179,7 +195,7 @@ func parseColumnCharset(m *change.TableMap, r reader, match func(byte, uint16) b
 }
 
 // matching lists the columns that a charset field speaks of, and makes room for their collations.
-func matching(m *change.TableMap, match func(byte, uint16) bool) []int {
+func matching(m *change.TableMap, match matcher) []int {
 	if m.Collations == nil {
 		m.Collations = make([]uint16, len(m.Types))
 	}
@@ -242,6 +258,12 @@ func isCharacter(typ byte, meta uint16) bool {
 		return true
 	}
 	return false
+}
+
+// isMariaDBCharacter: the same of MariaDB (seen on 10.11): spatial columns count, with collation 63, and COMPRESSED ones.
+func isMariaDBCharacter(typ byte, meta uint16) bool {
+	_, packed := unpacked(typ)
+	return packed || typ == typeGeometry || isCharacter(typ, meta)
 }
 
 // isEnumOrSet: the columns that the ENUM_AND_SET fields speak of.

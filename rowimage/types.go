@@ -2,8 +2,10 @@ package rowimage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/schema"
 )
 
@@ -33,6 +35,12 @@ var oldTemporals = map[byte]struct {
 	kind     kind
 }{
 	typeTime: {"time", kindOldTime}, typeDatetime: {"datetime", kindOldDatetime}, typeTimestamp: {"timestamp", kindOldTimestamp},
+}
+
+// OldTemporal reports a column in the format from before MySQL 5.6.4. In MariaDB's logs such a column may have a fraction,
+// which makes its values longer or shorter without the log's telling (MariaDB 5.3; mysql56_temporal_format=OFF).
+func OldTemporal(m *change.TableMap) bool {
+	return slices.ContainsFunc(m.Types, func(typ byte) bool { _, old := oldTemporals[typ]; return old })
 }
 
 // isGeometry reports whether a DATA_TYPE is spatial. Which one it is, and which SRID it may have, the target checks:
@@ -167,6 +175,10 @@ func describe(typ byte, meta uint16) string {
 		return fmt.Sprintf("DECIMAL(%d,%d)", meta>>8, meta&0xff)
 	case typeBit:
 		return fmt.Sprintf("BIT(%d)", bitCount(meta))
+	case typeVarcharCompressed:
+		return fmt.Sprintf("VARCHAR or VARBINARY of %d bytes, COMPRESSED", int(meta)-1)
+	case typeBlobCompressed:
+		return fmt.Sprintf("BLOB or TEXT with a length of %d bytes, COMPRESSED", meta)
 	case typeGeometry:
 		return "GEOMETRY"
 	case typeVector:

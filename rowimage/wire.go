@@ -29,6 +29,10 @@ const (
 	typeTimestamp2 = 17
 	typeDatetime2  = 18
 	typeTime2      = 19
+
+	typeBlobCompressed    = 140 // MariaDB: see unpack.
+	typeVarcharCompressed = 141
+
 	typeVector     = 242
 	typeJSON       = 245
 	typeNewDecimal = 246
@@ -75,9 +79,9 @@ func wireOf(typ byte, meta uint16) (wire, error) {
 			return wire{}, fmt.Errorf("BIT of %d bits", bits)
 		}
 		return wire{width: uint8((bits + 7) / 8)}, nil
-	case typeVarchar, typeVarString:
+	case typeVarchar, typeVarString, typeVarcharCompressed:
 		return lengthWire(int(meta)), nil
-	case typeBlob, typeGeometry, typeJSON, typeVector:
+	case typeBlob, typeGeometry, typeJSON, typeVector, typeBlobCompressed:
 		if meta < 1 || meta > 4 {
 			return wire{}, fmt.Errorf("BLOB with a length of %d bytes", meta)
 		}

@@ -56,7 +56,8 @@ func (r *reader) createTable() *DDL {
 	r.opensTransaction(d)
 	group := false // Behind an opening parenthesis at depth 0.
 	for i, t := range r.tokens[r.pos:] {
-		query := t.is("SELECT", "WITH", "TABLE", "VALUES") && (t.depth == 0 && !r.option(i) || group)
+		versioned := t.is("WITH") && r.pos+i+1 < len(r.tokens) && r.tokens[r.pos+i+1].is("SYSTEM") // MariaDB's WITH SYSTEM VERSIONING is no query.
+		query := t.is("SELECT", "WITH", "TABLE", "VALUES") && !versioned && (t.depth == 0 && !r.option(i) || group)
 		if query || t.depth == 0 && (t.is("AS", "IGNORE", "REPLACE")) {
 			return r.fail(unsupported("CREATE TABLE … SELECT", notByHand))
 		}

@@ -53,13 +53,9 @@ func finish(t *testing.T, r *Rig) {
 	d.Stop(t)
 }
 
-// randomKills starts and SIGKILLs the daemon n times under load, then lets one finish.
-func randomKills(t *testing.T, mode string, n int) {
-	s := seed(t)
-	r := begin(t, mode, s)
-	load := r.StartLoad(t, 4, Pace(8*time.Millisecond), true)
-	rnd := rand.New(rand.NewPCG(s, 1))
-	begun := time.Now()
+// killAtRandom starts and SIGKILLs the daemon n times.
+func (r *Rig) killAtRandom(t *testing.T, rnd *rand.Rand, n int) {
+	t.Helper()
 	for range n {
 		d := r.Start(t, Normal)
 		// From before the claim to well into the stream. A daemon is up after about 100 ms.
@@ -68,6 +64,15 @@ func randomKills(t *testing.T, mode string, n int) {
 		}
 		d.Kill()
 	}
+}
+
+// randomKills starts and SIGKILLs the daemon n times under load, then lets one finish.
+func randomKills(t *testing.T, mode string, n int) {
+	s := seed(t)
+	r := begin(t, mode, s)
+	load := r.StartLoad(t, 4, Pace(8*time.Millisecond), true)
+	begun := time.Now()
+	r.killAtRandom(t, rand.New(rand.NewPCG(s, 1)), n)
 	took := time.Since(begun)
 	load.Stop()
 	finish(t, r)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/internal/testmysql"
 )
 
 // schemaSQL is the load's schema: each kind of table by which a lost or doubled change would show.
@@ -28,6 +29,13 @@ var schemaSQL = []string{
 	"CREATE TABLE shop.accounts (id INT PRIMARY KEY, balance INT NOT NULL)",
 }
 
+// words put the load's SQL into what each product has: the collation of 8.0 is in no other, and 5.6 has no JSON.
+var words = map[testmysql.Kind]*strings.Replacer{
+	testmysql.Newest:  strings.NewReplacer(),
+	testmysql.MariaDB: strings.NewReplacer("utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci"),
+	testmysql.MySQL56: strings.NewReplacer("utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci", "doc JSON", "doc TEXT", "JSON_SET(doc,'$.k[0]',", "CONCAT(doc,"),
+}
+
 const (
 	seats    = 40
 	accounts = 50
@@ -37,7 +45,9 @@ const (
 // Prepare makes the schema on the source; the daemon carries it to the target.
 func (r *Rig) Prepare(t testing.TB) {
 	t.Helper()
-	r.Source.Exec(t, schemaSQL...)
+	for _, q := range schemaSQL {
+		r.Source.Exec(t, words[r.Source.Kind].Replace(q))
+	}
 	for i := range seats {
 		r.Source.Exec(t, fmt.Sprintf("INSERT INTO shop.seats VALUES (%d, %d, 'nobody')", i, i))
 	}
@@ -88,7 +98,10 @@ func (r *Rig) startClients(t testing.TB, groups ...clients) *Load {
 // StartLoad starts clients with seeded randomness. With ddl a further client changes definitions.
 func (r *Rig) StartLoad(t testing.TB, n int, pace Pace, ddl bool) *Load {
 	t.Helper()
-	groups := []clients{{n: n, pace: pace, work: transaction}}
+	kind := r.Source.Kind
+	groups := []clients{{n: n, pace: pace, work: func(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
+		return transaction(ctx, db, rnd, words[kind])
+	}}}
 	if ddl {
 		groups = append(groups, clients{n: 1, draws: 1 << 32, pace: Pace(400 * time.Millisecond), work: definition})
 	}
@@ -127,14 +140,14 @@ func (l *Load) client(ctx context.Context, db func() *sql.DB, rnd *rand.Rand, pa
 }
 
 // transaction runs one to four statements as one transaction.
-func transaction(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
+func transaction(ctx context.Context, db *sql.DB, rnd *rand.Rand, words *strings.Replacer) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	for range 1 + rnd.IntN(4) {
 		for _, q := range statements(rnd) {
-			if _, err := tx.ExecContext(ctx, q); err != nil {
+			if _, err := tx.ExecContext(ctx, words.Replace(q)); err != nil {
 				_ = tx.Rollback()
 				return err
 			}

@@ -110,11 +110,20 @@ func (s *Server) LogEnd(ctx context.Context) (file string, pos uint64, gtids str
 }
 
 // CreateReplicationUser makes the account that the daemon uses on a source: it may read tables and the binary log,
-// over TLS only.
+// over TLS only. It is the one of docs/operations.md.
 func (s *Server) CreateReplicationUser(ctx context.Context, user, password string) error {
-	return s.Run(ctx,
-		s.createUser(user, password),
-		"GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO "+account(user))
+	return s.Run(ctx, s.replicationUser(user, password)...)
+}
+
+// replicationUser are the statements that make it.
+func (s *Server) replicationUser(user, password string) []string {
+	client := "REPLICATION CLIENT"
+	if s.Kind == MariaDB {
+		client = "BINLOG MONITOR"
+	}
+	return []string{s.createUser(user, password),
+		"GRANT REPLICATION SLAVE, " + client + " ON *.* TO " + account(user),
+		"GRANT SELECT ON *.* TO " + account(user)}
 }
 
 // CreateApplierUser makes the account that the daemon uses on a target: reads, writes and DDL on the schemas and

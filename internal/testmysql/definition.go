@@ -112,6 +112,9 @@ func commonWords(what, word string) string {
 // now is CURRENT_TIMESTAMP as MariaDB writes it, with its digits.
 var now = regexp.MustCompile(`current_timestamp\((\d*)\)`)
 
+// mariadbRemark is what MariaDB writes behind a type, as a comment: that it is stored in another way.
+var mariadbRemark = regexp.MustCompile(` /\*(M!\d+ COMPRESSED| mariadb-5\.3 )\*/$`)
+
 // fromMariaDB puts a word of MariaDB's information_schema into MySQL's: there a default is an expression, so that a
 // string has its quotes.
 func fromMariaDB(what, word string) string {
@@ -121,5 +124,6 @@ func fromMariaDB(what, word string) string {
 	case len(word) >= 2 && strings.HasPrefix(word, "'") && strings.HasSuffix(word, "'"):
 		return strings.NewReplacer("''", "'", `\\`, `\`).Replace(word[1 : len(word)-1])
 	}
+	word = mariadbRemark.ReplaceAllString(word, "")
 	return strings.ReplaceAll(now.ReplaceAllString(word, "CURRENT_TIMESTAMP($1)"), "CURRENT_TIMESTAMP()", "CURRENT_TIMESTAMP")
 }

@@ -1,0 +1,31 @@
+package testmysql
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The accounts of the tests on a source are those that docs/operations.md tells to make, statement by statement: what
+// the suite shows, it shows with these privileges and no more.
+func TestReplicationAccountIsTheDocumentedOne(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, heading := range map[Kind]string{Newest: "\nOn the source:\n", MariaDB: "\n### A MariaDB source\n"} {
+		_, section, _ := strings.Cut(string(page), heading)
+		_, block, _ := strings.Cut(section, "```sql\n")
+		block, _, _ = strings.Cut(block, "```")
+		var documented []string
+		for line := range strings.Lines(block) {
+			statement, _, _ := strings.Cut(line, ";")
+			documented = append(documented, statement)
+		}
+		if diff := cmp.Diff(documented, (&Server{Kind: kind}).replicationUser("repl", "…")); diff != "" {
+			t.Errorf("%q (-documented +made):\n%s", heading, diff)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+SET GLOBAL binlog_row_metadata=FULL;
+INSERT INTO t VALUES (1, 'é', ST_GeomFromText('POINT(1 2)'), 'é', ST_GeomFromText('POINT(3 4)',4326), 'é', 'ł', 'b', 'ß', 0x00FF00, ST_GeomFromText('LINESTRING(0 0,1 1)'), 'u,v', 'f', 4294967295, ST_GeomFromText('POLYGON((0 0,1 0,1 1,0 0))'));
+INSERT INTO k VALUES (ST_GeomFromText('POINT(1 2)'), 'ł', 'ń', 'é', ST_GeomFromText('POINT(1 3)'), '😀');
+SET GLOBAL binlog_row_metadata=MINIMAL;
+INSERT INTO t SELECT 2, a, g, b, p, e, c, bin, d, vb, l, s, f, n, g2 FROM t WHERE id=1;
+INSERT INTO k SELECT g, a, b, c, NULL, d FROM k;
+SET GLOBAL binlog_row_metadata=NO_LOG;
+INSERT INTO t SELECT 3, a, g, b, p, e, c, bin, d, vb, l, s, f, n, g2 FROM t WHERE id=1;
+UPDATE k SET a='ż' WHERE h IS NULL;
+SET GLOBAL binlog_row_metadata=FULL;
+UPDATE t SET b='z', g=p, e='x' WHERE id=2;
+DELETE FROM k WHERE h IS NOT NULL;
+SET GLOBAL binlog_row_metadata=MINIMAL;
+UPDATE t SET c=NULL, g=NULL, n=0 WHERE id=3;
+SET GLOBAL binlog_row_metadata=NO_LOG;
