@@ -69,6 +69,20 @@ func (g *GTID) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// ParseGTID reads the name of one transaction, as the server or a halt prints it.
+func ParseGTID(s string) (GTID, error) {
+	if isMariaDBPosition(s) {
+		var g GTID
+		err := g.UnmarshalText([]byte(s))
+		return g, err
+	}
+	set, err := ParseGTIDSet(s)
+	if err != nil || set.Count() != 1 {
+		return GTID{}, errors.New("not the GTID of one transaction")
+	}
+	return set.members()[0], nil
+}
+
 // GTIDSet is a set of GTIDs: of MySQL, or a position of MariaDB with all up to it. The zero value is the empty set. Methods that change it are not safe for
 // concurrent use; hand a Clone to another goroutine.
 type GTIDSet struct {
@@ -194,19 +208,19 @@ func (s GTIDSet) Without(g GTID) GTIDSet {
 	return out
 }
 
-// Minus is the set without the members of o, one by one: o is small.
-func (s GTIDSet) Minus(o GTIDSet) GTIDSet {
-	out := s.Clone()
-	for id, tags := range o.set {
+// members lists a set of MySQL, which is small.
+func (s GTIDSet) members() []GTID {
+	var all []GTID
+	for id, tags := range s.set {
 		for tag, intervals := range tags {
 			for _, in := range intervals {
 				for n := in.Start; n < in.Stop; n++ {
-					out = out.Without(GTID{UUID: id, Tag: tag.String(), GNO: n})
+					all = append(all, GTID{UUID: id, Tag: tag.String(), GNO: n})
 				}
 			}
 		}
 	}
-	return out
+	return all
 }
 
 // Contains reports whether every member of o is in s.

@@ -95,49 +95,6 @@ type Checkpoint struct {
 	Created string `json:"created,omitempty"`
 }
 
-// Undecided are XA transactions between XA PREPARE, where the log has their rows, and XA COMMIT or XA ROLLBACK, any
-// number of transactions later. The zero value is none.
-type Undecided struct {
-	Since Position `json:"since"` // Begin of the oldest in the source's log.
-	Count int      `json:"count"`
-	GTIDs string   `json:"gtids,omitempty"` // Of the XA PREPAREs; never part of Checkpoint.GTIDs.
-	// Skipped are transactions behind Since that a person took for applied (binseal position skip --at), first to last:
-	// when the log is read again from Since, they are passed over unread. Only without GTIDs.
-	Skipped []Span `json:"skipped,omitempty"`
-}
-
-// Span is a transaction in the source's log: from the begin of its first event to the end of its last, in one file.
-type Span struct {
-	From Position `json:"from"`
-	To   Position `json:"to"`
-}
-
-// Holds reports that an event that begins at pos is part of it.
-func (s Span) Holds(pos Position) bool { return pos.Compare(s.From) >= 0 && pos.Compare(s.To) < 0 }
-
-// Without takes XA PREPAREs out whose GTIDs are taken for applied.
-func (u Undecided) Without(gone GTIDSet) (Undecided, error) {
-	all, err := ParseGTIDSet(u.GTIDs)
-	if err != nil || all.IsEmpty() {
-		return u, err
-	}
-	count := int(all.CountMissing(gone))
-	if count == 0 {
-		return Undecided{}, nil
-	}
-	u.GTIDs, u.Count = all.Minus(gone).String(), count
-	return u, nil
-}
-
-// Resume is the place from which the log must be read when the stream goes on by position: undecided XA transactions
-// have to be read again, and whatever else lies before Pos is on the target.
-func (c Checkpoint) Resume() Position {
-	if c.Undecided.Count > 0 {
-		return c.Undecided.Since
-	}
-	return c.Pos
-}
-
 // String names the checkpoint for logs and errors.
 func (c Checkpoint) String() string {
 	if c.GTIDs != "" {

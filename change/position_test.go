@@ -35,28 +35,6 @@ func TestPositionCompare(t *testing.T) {
 	}
 }
 
-func TestUndecidedWithoutSkippedTransactions(t *testing.T) {
-	const id = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
-	two := Undecided{Since: Position{File: "binlog.000001", Pos: 4}, Count: 2, GTIDs: id + ":5:9"}
-	for gone, want := range map[string]Undecided{
-		id + ":5":   {Since: two.Since, Count: 1, GTIDs: id + ":9"},
-		id + ":6":   two,
-		id + ":5-9": {},
-	} {
-		set, err := ParseGTIDSet(gone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := two.Without(set); err != nil || !cmp.Equal(got, want) {
-			t.Errorf("without %s: %+v (%v), want %+v", gone, got, err, want)
-		}
-	}
-	anonymous := Undecided{Since: two.Since, Count: 1}
-	if got, err := anonymous.Without(GTIDSet{}); err != nil || !cmp.Equal(got, anonymous) {
-		t.Errorf("without GTIDs: %+v (%v)", got, err)
-	}
-}
-
 func TestPositionsAreTotallyOrdered(t *testing.T) {
 	names := []string{"", "binlog.000001", "binlog.1", "binlog.999999", "binlog.1000000", "other.000001", "binlog", "binlog.x", "7"}
 	position := rapid.Custom(func(t *rapid.T) Position {

@@ -121,12 +121,12 @@ const (
 // parts must roll them back. Most transactions are one part: First and Last both set.
 //
 // A Txn with neither rows nor DDL moves the checkpoint only: an empty transaction, one of excluded tables, an XA
-// PREPARE (without a GTID, since the checkpoint does not have it yet), or, without a commit time, the begin of a new
-// file of the log.
+// PREPARE (of MySQL without a GTID, since the checkpoint's set does not have it yet), or, without a commit time, the
+// begin of a new file of the log.
 type Txn struct {
 	GTID GTID
 	// Prepared is set when the transaction decides an XA transaction (XA COMMIT, XA ROLLBACK): the GTID of the XA
-	// PREPARE, which stays out of the checkpoint until then.
+	// PREPARE, which stays out of a checkpoint's set of MySQL until then.
 	Prepared    GTID
 	First, Last bool
 	Start       Position  // Begin of the transaction's first event.

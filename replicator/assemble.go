@@ -36,32 +36,37 @@ type assembler struct {
 	filter  *schema.Filter
 	logger  *slog.Logger
 	yield   func(*change.Txn) error
-	admit   func(change.GTID) error // Called with each GTID event: refuses one that was applied before.
+	admit   func(change.GTID) error // Called with each GTID event of MySQL: refuses one that was applied before.
 	done    func(change.GTID)       // Called behind each whole transaction.
 	maxPart int                     // Bytes of rows above which a part is yielded.
 	maxHeld int                     // Bytes of rows of XA transactions, the open one included.
 	// byPosition: the checkpoint is a place in the log, not a GTID set.
 	byPosition bool
-	// replay is where the checkpoint is when the log is read from a place before it; reread are the XA PREPAREs that
-	// the checkpoint knows as undecided, the first of them at since, and that have not come again.
-	replay    change.Position
-	reread    change.GTIDSet
-	since     change.Position
-	skipped   []change.Span // Transactions that are read again and were taken for applied: see passesOver.
-	held      heldSet
-	undecided change.Undecided // Describes held.
-	payload   payloadReader
-	tables    tableMaps
-	inflater  inflater
-	mariadb   int // Release of a MariaDB source, 101118 for 10.11.18; 0 of MySQL.
+	// When the log is read from a place before the checkpoint, replay is the checkpoint's position, or, by GTID on
+	// MariaDB, applied its set. reread are the XA PREPAREs that the checkpoint knows as undecided, the first of them at
+	// since, behind sinceGTIDs, and that have not come again.
+	replay     change.Position
+	applied    change.GTIDSet
+	reread     []change.GTID
+	since      change.Position
+	sinceGTIDs string
+	skipped    []change.Span  // Transactions that are read again and were taken for applied: see passesOver.
+	seen       change.GTIDSet // Of MariaDB: all that lies before the open transaction, in the order of the log.
+	held       heldSet
+	undecided  change.Undecided // Describes held.
+	payload    payloadReader
+	tables     tableMaps
+	inflater   inflater
+	mariadb    int // Release of a MariaDB source, 101118 for 10.11.18; 0 of MySQL.
 
 	phase     phase
-	xa        bool // The open transaction began with XA START.
+	xa        bool // The open transaction is one of XA, up to XA PREPARE.
 	gtid      change.GTID
 	committed time.Time // immediate_commit_timestamp of the open transaction; zero when not carried.
 	original  time.Time // original_commit_timestamp of it; zero when not carried.
 	digest    rowDigest // Of its rows, where it has a GTID and no original time.
 	idle      bool      // The statement that comes is not for replicas: a half of an ALTER in two phases.
+	passing   bool      // The open transaction is on the target and is passed over.
 	start     change.Position
 	last      change.Position // End of the last event of the open transaction.
 	partStart uint64          // LogBytes of the parts already yielded.
@@ -126,6 +131,9 @@ func (a *assembler) gtidNow() change.GTID {
 
 // dispatch gives an event to its handler. Whatever has none stops the stream (invariant 6).
 func (a *assembler) dispatch(ev event) error {
+	if a.passing {
+		return a.passApplied(ev)
+	}
 	switch ev.typ {
 	case typeGTID, typeAnonymousGTID, typeTaggedGTID:
 		return a.announce(ev)
@@ -438,8 +446,16 @@ func (a *assembler) finish(ev event, txn *change.Txn) error {
 	if err := a.emit(ev, txn); err != nil {
 		return err
 	}
-	a.done(txn.GTID)
+	a.passed(txn.GTID)
 	return nil
+}
+
+// passed notes that a transaction is over.
+func (a *assembler) passed(g change.GTID) {
+	if g.IsMariaDB() {
+		a.seen.Add(g)
+	}
+	a.done(g)
 }
 
 // boundary is the begin or the end of a file. A source that crashed may leave a transaction without its end there;

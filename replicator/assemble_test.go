@@ -15,13 +15,18 @@ import (
 // read runs packets through a framer and an assembler and renders what comes out, a line per part.
 func read(t testing.TB, packets [][]byte, byGTID bool, edit func(*framer, *assembler)) (lines []string, err error) {
 	t.Helper()
+	return readFrom(t, packets, change.Checkpoint{ByGTID: byGTID}, edit)
+}
+
+func readFrom(t testing.TB, packets [][]byte, from change.Checkpoint, edit func(*framer, *assembler)) (lines []string, err error) {
+	t.Helper()
 	filter, err := schema.NewFilter(schema.FilterConfig{Exclude: []string{"shop.tmp_*"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := New(Config{Filter: filter, MaxRowBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
-	frames := framer{byGTID: byGTID}
-	a, err := r.assembler(change.Checkpoint{ByGTID: byGTID}, func(txn *change.Txn) error {
+	frames := framer{byGTID: from.ByGTID}
+	a, err := r.assembler(from, func(txn *change.Txn) error {
 		lines = append(lines, line(txn))
 		return nil
 	})

@@ -134,7 +134,7 @@ func (mariadbServer) settings(_ uint32, heartbeat time.Duration, from change.Che
 	all := append(common(heartbeat), fmt.Sprintf("SET @mariadb_slave_capability=%d", gtidCapable))
 	if from.ByGTID {
 		// Strict: a GTID that is not in the log is an error also where a later one of its domain is.
-		all = append(all, fmt.Sprintf("SET @slave_connect_state='%s', @slave_gtid_strict_mode=1, @slave_gtid_ignore_duplicates=0", from.GTIDs))
+		all = append(all, fmt.Sprintf("SET @slave_connect_state='%s', @slave_gtid_strict_mode=1, @slave_gtid_ignore_duplicates=0", from.ResumeGTIDs()))
 	}
 	return all
 }

@@ -18,6 +18,7 @@ type loggedEvent struct {
 	pos, end uint64
 	kind     string // The server's own word: "Query", "Xid".
 	verb     string // Of a Query that is BEGIN, COMMIT, ROLLBACK, XA COMMIT or XA ROLLBACK; "" for all others.
+	gtid     string // Of MariaDB's GTID event, as text.
 }
 
 // LoggedTransaction is where a transaction stands in the source's log.
@@ -46,7 +47,7 @@ func TransactionAt(ctx context.Context, s *mysqlconn.Session, pos change.Positio
 			from = pos.Pos
 		}
 		var g grouping
-		if err := g.read(ctx, s, f, from); err != nil {
+		if err := f.events(ctx, s, from, g.add); err != nil {
 			return t, false, err
 		}
 		if g.begun {
@@ -67,29 +68,6 @@ const binlogMagic = 4
 type grouping struct {
 	begun, announced, open, decides bool
 	start, end                      uint64
-}
-
-// read lists a file's events from an offset on until the transaction is whole or the file ends.
-func (g *grouping) read(ctx context.Context, q querier, f LogFile, from uint64) error {
-	for from < f.Size {
-		events, err := eventsOf(ctx, q, f.Name, from)
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			if e.end <= from { // Also an end of 0, of an event that is not written whole yet.
-				return nil
-			}
-			from = e.end
-			if g.add(e) {
-				return nil
-			}
-		}
-		if len(events) == 0 {
-			return nil
-		}
-	}
-	return nil
 }
 
 // add takes one event and reports whether the transaction is whole.
@@ -122,6 +100,59 @@ func (g *grouping) add(e loggedEvent) bool {
 	return e.kind == "Xid"
 }
 
+// NextInDomain finds the transaction of a domain that comes next behind a position, on MariaDB: the first, at or behind
+// pos, that the set does not have. A zero pos is the begin of the log. It reads the log as TransactionAt does.
+func NextInDomain(ctx context.Context, s *mysqlconn.Session, pos change.Position, have change.GTIDSet, domain uint32) (next change.GTID, found bool, err error) {
+	files, err := logSizes(ctx, s)
+	if err != nil {
+		return next, false, err
+	}
+	for _, f := range files {
+		from := uint64(binlogMagic)
+		switch {
+		case pos.IsZero():
+		case f.Name == pos.File:
+			from = pos.Pos
+		case change.FileNumber(f.Name) < change.FileNumber(pos.File):
+			continue
+		}
+		err := f.events(ctx, s, from, func(e loggedEvent) bool {
+			g, err := change.ParseGTID(e.gtid)
+			if found = err == nil && g.IsMariaDB() && g.Domain == domain && !have.Has(g); found {
+				next = g
+			}
+			return found
+		})
+		if found || err != nil {
+			return next, found, err
+		}
+	}
+	return next, false, nil
+}
+
+// events gives a file's events from an offset on, until visit returns true or the file ends.
+func (f LogFile) events(ctx context.Context, q querier, from uint64, visit func(loggedEvent) bool) error {
+	for from < f.Size {
+		events, err := eventsOf(ctx, q, f.Name, from)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.end <= from { // Also an end of 0, of an event that is not written whole yet.
+				return nil
+			}
+			from = e.end
+			if visit(e) {
+				return nil
+			}
+		}
+		if len(events) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
 // eventsOf lists a page of events. Their contents, which hold statements, are dropped here.
 func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]loggedEvent, error) {
 	const op = "list the events of its log"
@@ -138,6 +169,10 @@ func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]logge
 			return nil, mysqlconn.Describe("source", op, err)
 		}
 		e.verb = verbOf(strings.ToUpper(string(info)))
+		if e.kind == "Gtid" { // "BEGIN GTID 0-1-5", "GTID 0-1-5", "BEGIN GTID 0-1-5 cid=7".
+			_, text, _ := strings.Cut(string(info), "GTID ")
+			e.gtid, _, _ = strings.Cut(text, " ")
+		}
 		events = append(events, e)
 	}
 	if err := rows.Err(); err != nil {

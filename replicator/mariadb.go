@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/rowimage"
@@ -18,6 +19,8 @@ import (
 //	GTID "standalone", QUERY                                          DDL
 //	GTID, QUERY CREATE TABLE, (TABLE_MAP…, ROWS…)…, XID               CREATE TABLE … SELECT
 //	GTID "start alter", QUERY; …; GTID "commit alter", QUERY          an ALTER in two phases (binlog_alter_two_phase)
+//	GTID "prepared XA", (TABLE_MAP…, ROWS…)…, QUERY XA END, XA_PREPARE   held until it is decided: see heldSet
+//	GTID "completed XA", QUERY XA COMMIT or XA ROLLBACK                  the decision; ONE PHASE is a plain transaction
 //
 // QUERY and ROWS events may be compressed, each by itself (log_bin_compress).
 
@@ -76,20 +79,51 @@ func (a *assembler) announceMariaDB(ev event) error {
 	}
 	a.reset(ev)
 	a.phase, a.gtid = open, g.gtid
-	if g.flags&gtidStandalone != 0 {
+	if g.flags&(gtidStandalone|gtidCompletedXA) != 0 {
 		a.phase = announced
+	}
+	a.xa = g.flags&gtidPreparedXA != 0
+	// What is applied of an ALTER in two phases is its second half, where the source's rows begin to have the new form.
+	a.idle = g.extra&(gtidStartAlter|gtidRollbackAlter) != 0
+	if !a.byPosition && a.seen.Has(g.gtid) {
+		return outOfOrder(g.gtid)
+	}
+	if a.passing = a.applied.Has(g.gtid) && !slices.Contains(a.reread, g.gtid); a.passing {
+		return nil
 	}
 	if unknown := g.extra &^ gtidExtraKnown; unknown != 0 {
 		return halt("BS-EVENT-UNSUPPORTED", fmt.Sprintf("a GTID event of MariaDB has flags %#x in its second byte, which are not known", unknown),
 			"a newer binseal may know them; look at the transaction with mysqlbinlog, make its changes on the target by hand and skip it (binseal position skip)")
 	}
-	// What is applied of an ALTER in two phases is its second half, where the source's rows begin to have the new form.
-	a.idle = g.extra&(gtidStartAlter|gtidRollbackAlter) != 0
-	if g.flags&(gtidPreparedXA|gtidCompletedXA) != 0 {
-		return halt("BS-XA-UNSUPPORTED", "the source runs XA transactions, which are not replicated from MariaDB",
-			"let the application use plain transactions, then copy the data anew or start behind the last XA transaction")
+	return nil
+}
+
+// passApplied takes an event of a transaction that is on the target, and that comes again only for the sake of an XA
+// transaction before it. Nothing of it is looked at: it may be one that was skipped because it cannot be read.
+func (a *assembler) passApplied(ev event) error {
+	over := false
+	switch ev.typ {
+	case typeXID, typeXAPrepare:
+		over = true
+	case typeQueryCompressed: // A COMMIT never is.
+		over = a.phase == announced
+	case typeQuery:
+		q, err := parseQuery(ev.body)
+		if err != nil {
+			return malformed(err)
+		}
+		v, _ := classify(q.sql)
+		over = a.phase == announced || v == verbCommit || v == verbRollback
+	case typeRotate, typeStop, typeFormatDescription:
+		a.passing = false
+		return a.boundary(ev)
 	}
-	return a.admit(g.gtid)
+	if over {
+		a.passing, a.phase = false, between
+		a.tables.forget() // It may have changed what a table is.
+		a.passed(a.gtid)
+	}
+	return nil
 }
 
 // outOfOrder refuses what a position of MariaDB cannot tell: it stands for all numbers of a domain up to its own.

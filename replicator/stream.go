@@ -48,6 +48,10 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 	r.mu.Lock()
 	r.pos, r.gtids = from.Pos, gtids.Clone()
 	r.mu.Unlock()
+	behind, err := change.ParseGTIDSet(from.ResumeGTIDs())
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
 	l, err := r.dial(ctx, info, from)
 	if err != nil {
 		return err
@@ -55,7 +59,7 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 	defer l.close()
 	frames := framer{byGTID: from.ByGTID}
 	l.socket.waitFor(seekPatience)
-	if err := flavourOf(info.MariaDB).dump(l, r.cfg.ServerID, from, gtids, &frames); err != nil {
+	if err := flavourOf(info.MariaDB).dump(l, r.cfg.ServerID, from, behind, &frames); err != nil {
 		return l.failed("ask for the log", err)
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
@@ -241,9 +245,6 @@ func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if from.ByGTID && !g.IsZero() && r.gtids.Has(g) {
-				if g.IsMariaDB() {
-					return outOfOrder(g)
-				}
 				return lost(errors.New("the source sent a transaction that was applied before"))
 			}
 			return nil
@@ -260,10 +261,18 @@ func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error
 		return a, nil
 	}
 	var err error
-	if a.reread, err = change.ParseGTIDSet(from.Undecided.GTIDs); err != nil {
+	if a.reread, err = from.Undecided.Members(); err != nil {
 		return nil, fmt.Errorf("checkpoint: undecided XA transactions: %w", err)
 	}
-	a.since = from.Undecided.Since
+	if a.seen, err = change.ParseGTIDSet(from.ResumeGTIDs()); err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if from.ResumeGTIDs() != from.GTIDs {
+		if a.applied, err = change.ParseGTIDSet(from.GTIDs); err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	a.since, a.sinceGTIDs = from.Undecided.Since, from.Undecided.Behind
 	a.describe()
 	return a, nil
 }

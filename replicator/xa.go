@@ -25,11 +25,12 @@ type xid struct {
 
 // heldXA is an XA transaction between XA PREPARE and its decision.
 type heldXA struct {
-	id    xid
-	gtid  change.GTID // Of the XA PREPARE.
-	start change.Position
-	rows  []change.Row
-	bytes int
+	id     xid
+	gtid   change.GTID // Of the XA PREPARE.
+	start  change.Position
+	behind string // Position by GTID just before it, of MariaDB.
+	rows   []change.Row
+	bytes  int
 }
 
 // heldSet are the XA transactions that are prepared and not decided. The log has their rows at XA PREPARE and the
@@ -40,7 +41,8 @@ type heldXA struct {
 //	GTID 9, XA COMMIT 'x'                                 yielded with the rows of 7: checkpoint 1-9
 //
 // Nothing is lost by a restart before GTID 9: the source sends 7 again, since the checkpoint does not have it. By
-// position the checkpoint remembers where 7 begins, and the log is read again from there.
+// position the checkpoint remembers where 7 begins, and the log is read again from there. So it is by GTID on MariaDB,
+// whose position cannot leave 7 out: it has 7 and 8 in any case, and names the place before 7 beside it.
 type heldSet struct {
 	order []*heldXA // In the log's order.
 	bytes int
@@ -67,17 +69,19 @@ func (s *heldSet) remove(id xid) *heldXA {
 // as on another server of the same history, which may have written its log in another order.
 func (a *assembler) describe() {
 	a.undecided = change.Undecided{}
-	count := len(a.held.order) + int(a.reread.Count())
+	gtids := slices.Clone(a.reread)
+	for _, x := range a.held.order {
+		if !x.gtid.IsZero() {
+			gtids = append(gtids, x.gtid)
+		}
+	}
+	count := len(a.held.order) + len(a.reread)
 	if count == 0 {
 		return
 	}
-	gtids := a.reread.Clone()
-	for _, x := range a.held.order {
-		gtids.Add(x.gtid)
-	}
-	a.undecided = change.Undecided{Since: a.since, Count: count, GTIDs: gtids.String()}
-	if a.reread.IsEmpty() {
-		a.undecided.Since = a.held.order[0].start
+	a.undecided = change.Undecided{Since: a.since, Behind: a.sinceGTIDs, Count: count, GTIDs: change.ListGTIDs(gtids)}
+	if len(a.reread) == 0 {
+		a.undecided.Since, a.undecided.Behind = a.held.order[0].start, a.held.order[0].behind
 	}
 	for _, s := range a.skipped {
 		if s.From.Compare(a.undecided.Since) >= 0 {
@@ -123,6 +127,26 @@ func (a *assembler) prepare(ev event) error {
 	if onePhase {
 		return a.release(ev, a.rows, change.GTID{})
 	}
+	gtid, again := a.gtid, slices.Contains(a.reread, a.gtid)
+	if err := a.hold(id); err != nil {
+		return err
+	}
+	a.rows, a.bytes = nil, 0
+	if !gtid.IsMariaDB() {
+		a.gtid = change.GTID{} // It stays out of the set.
+	}
+	txn := a.take(ev, true)
+	a.phase = between
+	a.tables.endStatement()
+	a.passed(gtid)
+	if again {
+		return nil // The checkpoint knows of it and is further on in the log.
+	}
+	return a.emit(ev, txn)
+}
+
+// hold keeps the rows of the open transaction until it is decided.
+func (a *assembler) hold(id xid) error {
 	if slices.ContainsFunc(a.held.order, func(x *heldXA) bool { return x.id == id }) {
 		return halt("BS-XA-UNKNOWN", "an XA transaction is prepared under the name of one whose outcome is not in the log",
 			"compare the tables that the earlier one changed, which the source decided without logging it (sql_log_bin=0, or a crash); then skip that one's GTID (checkpoint.undecided in /status) by binseal position skip")
@@ -130,21 +154,12 @@ func (a *assembler) prepare(ev event) error {
 	if len(a.held.order) >= maxHeldCount {
 		return xaTooLarge()
 	}
-	a.held.add(&heldXA{id: id, gtid: a.gtid, start: a.start, rows: a.rows, bytes: a.bytes})
-	gtid, again := a.gtid, a.reread.Has(a.gtid)
-	if again {
-		a.reread = a.reread.Without(gtid)
+	a.held.add(&heldXA{id: id, gtid: a.gtid, start: a.start, behind: a.seen.String(), rows: a.rows, bytes: a.bytes})
+	if i := slices.Index(a.reread, a.gtid); i >= 0 {
+		a.reread = slices.Delete(a.reread, i, i+1)
 	}
 	a.describe()
-	a.rows, a.bytes, a.gtid = nil, 0, change.GTID{}
-	txn := a.take(ev, true)
-	a.phase = between
-	a.tables.endStatement()
-	a.done(gtid)
-	if again {
-		return nil // The checkpoint knows of it and is further on in the log.
-	}
-	return a.emit(ev, txn)
+	return nil
 }
 
 // decide yields a prepared XA transaction with its rows at XA COMMIT, without them at XA ROLLBACK.
@@ -190,8 +205,8 @@ func (a *assembler) release(ev event, rows []change.Row, prepared change.GTID) e
 	}
 }
 
-// replaying reports that ev lies in the part of the log that is read again only for the sake of undecided XA
-// transactions: the target has all else of it.
+// replaying reports that ev lies in the part of the log that is read again, by position, only for the sake of undecided
+// XA transactions: the target has all else of it.
 func (a *assembler) replaying(ev event) bool {
 	return !a.replay.IsZero() && ev.end.Compare(a.replay) <= 0
 }

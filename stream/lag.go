@@ -126,8 +126,10 @@ func settled(cp change.Checkpoint) (change.GTIDSet, error) {
 	if err != nil {
 		return gtids, err
 	}
-	undecided, err := change.ParseGTIDSet(cp.Undecided.GTIDs)
-	gtids.Union(undecided)
+	undecided, err := cp.Undecided.Members()
+	for _, g := range undecided {
+		gtids.Add(g) // Of MariaDB, the position has it.
+	}
 	return gtids, err
 }
 

@@ -36,14 +36,15 @@ func (p *Place) Look(ctx context.Context) (st checkpoint.State, err error) {
 // SkipGTID takes one transaction for applied: the stream never reads it. Its work on the target, if any of it is
 // wanted, is the caller's. The GTID must be of the source's history and not applied yet.
 func (p *Place) SkipGTID(ctx context.Context, gtid string) (Moved, error) {
-	skipped, err := change.ParseGTIDSet(gtid)
-	if err != nil || skipped.Count() != 1 {
-		return Moved{}, unmovable("the GTID is not of the form uuid:number", "give the GTID that the halt names")
+	skipped, err := change.ParseGTID(gtid)
+	if err != nil {
+		return Moved{}, unmovable("the GTID is not of the form uuid:number, or of MariaDB's domain-server-number", "give the GTID that the halt names")
 	}
-	info, err := p.source(ctx)
+	src, info, err := p.openSource(ctx)
 	if err != nil {
 		return Moved{}, err
 	}
+	defer func() { _ = src.Close() }()
 	return p.reposition(ctx, func(st checkpoint.State) (checkpoint.Move, error) {
 		to := st.Checkpoint
 		if err := p.standing(st, info); err != nil {
@@ -52,22 +53,42 @@ func (p *Place) SkipGTID(ctx context.Context, gtid string) (Moved, error) {
 		if !to.ByGTID {
 			return checkpoint.Move{}, unmovable("the stream goes on by file and position, not by GTID", "name the transaction with --at FILE:POS, as the halt does")
 		}
+		prepared := to.Undecided
+		if to.Undecided, err = prepared.Without(skipped); err != nil {
+			return checkpoint.Move{}, fmt.Errorf("checkpoint: %w", err)
+		}
+		if skipped.IsMariaDB() && to.Undecided.Count != prepared.Count {
+			return checkpoint.Move{To: to}, nil // The position has it already; it will not be waited for any more.
+		}
 		have, err := change.ParseGTIDSet(to.GTIDs)
-		switch {
-		case err != nil:
-			return checkpoint.Move{}, fmt.Errorf("checkpoint: %w", err)
-		case have.Contains(skipped):
-			return checkpoint.Move{}, unmovable("the transaction is in the checkpoint already", "give the GTID that the halt names")
-		case !info.Executed.Contains(skipped):
-			return checkpoint.Move{}, unmovable("the source has not executed the transaction", "give the GTID that the halt names")
-		}
-		if to.Undecided, err = to.Undecided.Without(skipped); err != nil {
+		if err != nil {
 			return checkpoint.Move{}, fmt.Errorf("checkpoint: %w", err)
 		}
-		have.Union(skipped)
+		if err := skippable(ctx, src, info, to.Pos, have, skipped); err != nil {
+			return checkpoint.Move{}, err
+		}
+		have.Add(skipped)
 		to.GTIDs, to.Created = have.String(), ""
 		return checkpoint.Move{To: to}, nil
 	})
+}
+
+// skippable refuses a transaction that is not to come. On MariaDB it must be the next of its domain: a position stands
+// for all up to it, and another one would take those before it along.
+func skippable(ctx context.Context, src *mysqlconn.Session, info replicator.SourceInfo, pos change.Position, have change.GTIDSet, skipped change.GTID) error {
+	switch {
+	case have.Has(skipped):
+		return unmovable("the transaction is in the checkpoint already", "give the GTID that the halt names")
+	case !info.Executed.Has(skipped):
+		return unmovable("the source has not executed the transaction", "give the GTID that the halt names")
+	case !skipped.IsMariaDB():
+		return nil
+	}
+	next, found, err := replicator.NextInDomain(ctx, src, pos, have, skipped.Domain)
+	if err == nil && (!found || next != skipped) {
+		err = unmovable(fmt.Sprintf("the next transaction of domain %d behind the checkpoint is %q", skipped.Domain, next), "give the GTID that the halt names")
+	}
+	return err
 }
 
 // SkipAt does the same where transactions have no GTID: the next one behind the checkpoint, of which at must be a part.
@@ -194,14 +215,6 @@ func (p *Place) onTarget(ctx context.Context, do func(*mysqlconn.Session) error)
 	}
 	defer func() { _ = s.Close() }()
 	return do(s)
-}
-
-func (p *Place) source(ctx context.Context) (replicator.SourceInfo, error) {
-	src, info, err := p.openSource(ctx)
-	if err == nil {
-		err = src.Close()
-	}
-	return info, err
 }
 
 func (p *Place) openSource(ctx context.Context) (*mysqlconn.Session, replicator.SourceInfo, error) {

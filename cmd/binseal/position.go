@@ -22,7 +22,7 @@ type positionCommand struct {
 type positionShow struct{}
 
 type positionSkip struct {
-	GTID string `name:"gtid" xor:"what" required:"" placeholder:"UUID:N" help:"The transaction, as the halt names it."`
+	GTID string `name:"gtid" xor:"what" required:"" placeholder:"UUID:N|D-S-N" help:"The transaction, as the halt names it."`
 	At   string `name:"at" xor:"what" required:"" placeholder:"FILE:POS" help:"A place in it, as the halt names it; for sources without GTIDs."`
 }
 

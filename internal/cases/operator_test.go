@@ -14,7 +14,7 @@ import (
 )
 
 // named finds the transaction in the place that a halt names.
-var named = regexp.MustCompile(`\(GTID ([0-9a-f-]+:[0-9a-z:_]+)\)`)
+var named = regexp.MustCompile(`\(GTID ([0-9a-z:_-]+)\)`)
 
 // operate is what an operator does behind a halt, with the means that he has: SQL, the config, binseal's commands.
 func (p *play) operate(step Step) {

@@ -366,7 +366,8 @@ func (r *Rig) AwaitCaughtUp(t testing.TB, d *Daemon, limit time.Duration) {
 			t.Fatalf("the stream halted: %+v\n%s", st.Problem, tail(d.Log()))
 		}
 		applied := st.Lag.Applied
-		if prepared := st.Checkpt.Undecided.GTIDs; prepared != "" { // XA transactions of which there is nothing to see.
+		// XA transactions of which there is nothing to see; a position of MariaDB has them already.
+		if prepared := st.Checkpt.Undecided.GTIDs; prepared != "" && r.Source.Kind != testmysql.MariaDB {
 			applied.GTID = strings.TrimPrefix(applied.GTID+","+prepared, ",")
 		}
 		return covers(applied)

@@ -3,7 +3,9 @@ XA START 'only';
 INSERT INTO other_xa.x VALUES (1);
 XA END 'only';
 XA PREPARE 'only';
+-- session: 2
 INSERT INTO t VALUES (1,'a');
+-- session: 1
 XA COMMIT 'only';
 XA START 'both';
 INSERT INTO other_xa.x VALUES (2);

@@ -4,6 +4,7 @@ UPDATE t SET v='never' WHERE id=1;
 XA END 'x';
 XA PREPARE 'x';
 -- await
+-- session: 2
 UPDATE t SET v='c' WHERE id=20;
 INSERT INTO k VALUES (1);
 -- await
@@ -13,4 +14,5 @@ INSERT INTO beside VALUES (1);
 -- restart daemon
 INSERT INTO beside VALUES (2);
 -- await
+-- session: 1
 XA ROLLBACK 'x';
