@@ -204,6 +204,8 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 		return &Again{Careful: Careful{Until: e.end, Single: true}, Err: err}
 	case mismatched && m.verb == againVerb:
 		return refused(e, 0, m)
+	case mismatched && m.verb == proofVerb:
+		return generatedElsewise(e, m)
 	case mismatched:
 		return diverged(e, m)
 	default:

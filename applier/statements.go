@@ -250,7 +250,7 @@ func (w *writer) inserts(s *step) error {
 			return err
 		}
 	}
-	return nil
+	return w.proveAll(l, s.rows, t)
 }
 
 func insertHead(l *rowimage.Layout) string {
@@ -270,25 +270,28 @@ func (w *writer) updates(s *step) error {
 		if err != nil {
 			return err
 		}
-		if !changed { // Changed and changed back within the epoch.
+		if !changed { // Changed and changed back within the epoch; what is generated may not be what it was.
 			w.abandon()
-			continue
-		}
-		w.buf = append(set, " WHERE "...)
-		if w.buf, err = l.AppendIdentityMatch(w.buf, c.before); err != nil {
+		} else if err := w.updateOne(l, c, set, expectation{count: 1, verb: s.verb.String(), table: t}, zero); err != nil {
 			return err
 		}
-		x := expectation{count: 1, verb: s.verb.String(), table: t}
-		if err := w.end(x); err != nil {
+		if err := w.prove(l, wholeRow(c.after), t); err != nil {
 			return err
-		}
-		if zero {
-			if err := w.again(l, wholeRow(c.after), t); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// updateOne ends the open UPDATE of one row; set is buf with what it sets.
+func (w *writer) updateOne(l *rowimage.Layout, c *netChange, set []byte, x expectation, zero bool) (err error) {
+	w.buf = append(set, " WHERE "...)
+	if w.buf, err = l.AppendIdentityMatch(w.buf, c.before); err != nil {
+		return err
+	}
+	if err = w.end(x); err != nil || !zero {
+		return err
+	}
+	return w.again(l, wholeRow(c.after), x.table)
 }
 
 // beginUpdate opens an UPDATE up to what it sets: one that is not strict where the row comes to hold index 0 of an ENUM.
@@ -372,7 +375,7 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 		}
 		if !changed {
 			w.abandon()
-			return nil
+			return w.prove(l, &r.Row, t)
 		}
 	}
 	w.buf = append(w.buf, " WHERE "...)
@@ -391,10 +394,15 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 	if !unique { // Of several identical rows any one will do, but only one.
 		w.buf = append(w.buf, " LIMIT 1"...)
 	}
-	if err = w.end(x); err != nil || !zero {
+	if err = w.end(x); err != nil || r.Op == change.Delete {
 		return err
 	}
-	return w.again(l, &r.Row, t)
+	if zero {
+		if err = w.again(l, &r.Row, t); err != nil {
+			return err
+		}
+	}
+	return w.prove(l, &r.Row, t)
 }
 
 // orderedInserts writes a run of inserts whose images have the same columns; one with index 0 of an ENUM parts it.
@@ -417,7 +425,15 @@ func (w *writer) orderedInserts(rows []orderedRow, x expectation) error {
 		}
 		from = i + 1
 	}
-	return w.insertRun(rows[from:], x)
+	if err := w.insertRun(rows[from:], x); err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := w.prove(rows[i].layout, &rows[i].Row, x.table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertRun writes inserts in as few statements as their size allows.

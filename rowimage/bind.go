@@ -67,6 +67,7 @@ type Layout struct {
 	insertColumns, identityColumns string
 
 	enums bool   // There is an ENUM or SET.
+	bound []int  // Generated columns that are stored, whose value may depend on the session: see AppendProof.
 	all   []byte // The bitmap of columns of a full image.
 
 	identity *keyPlan // Nil for a keyless table.
@@ -155,6 +156,9 @@ func (l *Layout) bindColumn(i int) error {
 		return mismatch(l.source, l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
 	}
 	col.kind = kind
+	if c.SessionBound && (c.Generated == schema.StoredColumn || l.inKey(i)) {
+		l.bound = append(l.bound, i)
+	}
 	if m.Unsigned != nil && isNumeric(typ) && typ != typeYear && m.Unsigned[i] != c.Unsigned {
 		return mismatch(l.source, l.table, c, "the column is UNSIGNED on one side only")
 	}

@@ -84,12 +84,8 @@ func (l *Layout) AppendAgain(dst []byte, r *change.Row) (out []byte, unique, som
 	if len(out) == len(dst) {
 		return dst, false, false, nil
 	}
-	present := make([]byte, bitmapLen(len(row)))
-	for _, i := range l.columnsOf(row) {
-		present[i>>3] |= 1 << (i & 7)
-	}
 	// An insert may leave out a part of the key that took its default: then all that it has written finds the row.
-	key, err := l.partialKey(present)
+	key, err := l.partialKey(presentIn(row))
 	if err != nil {
 		key = nil
 	}

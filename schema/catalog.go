@@ -149,7 +149,7 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 	if t == nil || tableType != "BASE TABLE" {
 		return nil, missing(name, t != nil)
 	}
-	markZoneBound(t, expressions)
+	MarkGenerated(t, expressions)
 	return t, nil
 }
 

@@ -32,6 +32,10 @@ type Column struct {
 	// ZoneBound: a generated column whose value follows the time zone of the session that writes the row, which row
 	// events do not tell.
 	ZoneBound bool
+	// SessionBound: a generated column whose value may follow other settings of that session, such as
+	// div_precision_increment. Reads are the columns that its value is made of, by index.
+	SessionBound bool
+	Reads        []int
 	// OnUpdateNow: ON UPDATE CURRENT_TIMESTAMP. The server changes the column by itself when an UPDATE leaves it
 	// out, so an UPDATE must always name it.
 	OnUpdateNow bool

@@ -44,7 +44,7 @@ var typeLines = []struct {
 	{"GEOMETRY and its kinds", []string{"types-geometry", "types-spatial", "types-geometry-plain", "mariadb-geometry"}, partialImages, compressed},
 	{"JSON", []string{"json-scalars", "json-typed", "json-opaque", "json-large", "refuse-json-tinyblob"}, append(partialImages, "refuse-partial-json"), compressed},
 	{"VECTOR", []string{"types-vector"}, partialImages, compressed},
-	{"generated, invisible and hidden key columns", []string{"keys-generated", "keys-invisible", "ddl-gipk", "refuse-generated-zone"}, partialKeys, nil},
+	{"generated, invisible and hidden key columns", []string{"keys-generated", "keys-invisible", "keys-generated-proved", "ddl-gipk", "refuse-generated-zone", "refuse-generated-session"}, partialKeys, nil},
 	{"rows without a key", []string{"keys-keyless-all-types", "keys-keyless-duplicates", "keys-keyless-collation"}, append(partialImages, "image-minimal"), compressed},
 	{"keys under a collation, prefix keys", []string{"keys-collation-pk", "keys-prefix", "keys-unique-collation", "keys-collation-old"}, partialKeys, nil},
 	{"foreign keys with cascades", []string{"fk-cascade", "fk-deep", "fk-set-null", "fk-self", "fk-levels", "fk-update-levels", "fk-update-two-levels"}, partialKeys, nil},

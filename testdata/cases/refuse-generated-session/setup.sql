@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, q VARCHAR(40) AS (a/b) STORED, note VARCHAR(9));
+INSERT INTO t (id,a,b) VALUES (1,1,3),(2,2,3);
