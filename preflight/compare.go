@@ -46,6 +46,7 @@ func (c *checker) tables(source, target *server) {
 		return
 	}
 	c.unsupported(source, target)
+	c.generated(all)
 	c.travel(all, source, target)
 	if source != nil {
 		c.visible(source, target)

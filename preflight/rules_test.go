@@ -248,7 +248,9 @@ func TestRules(t *testing.T) {
 			t := s.tables["shop.orders"]
 			t.columns, t.keys = append([]column{{name: "x", dataType: "int", columnType: "int"}}, t.columns...), [][]string{{"x"}}
 		}, []string{"info TARGET_COLUMNS_BY_NAME"}},
-		"columns in another order": {func(_, s *server, _ *Options) { slices.Reverse(s.tables["shop.orders"].columns) }, []string{"info TARGET_COLUMNS_BY_NAME"}},
+		"a generated column over a TIMESTAMP": {func(_, s *server, _ *Options) { s.tables["shop.orders"].zoned = []string{"shop.orders.g"} }, []string{"must TABLES_GENERATED_ZONE"}},
+		"a generated quotient":                {func(_, s *server, _ *Options) { s.tables["shop.orders"].bound = []string{"shop.orders.g"} }, []string{"warn TABLES_GENERATED_SESSION"}},
+		"columns in another order":            {func(_, s *server, _ *Options) { slices.Reverse(s.tables["shop.orders"].columns) }, []string{"info TARGET_COLUMNS_BY_NAME"}},
 		"and no names in the log": {func(x, s *server, _ *Options) {
 			set(x, "binlog_row_metadata", "MINIMAL")
 			slices.Reverse(s.tables["shop.orders"].columns)

@@ -113,6 +113,21 @@ func TestRealServers(t *testing.T) {
 		}
 		target.Exec(t, "DROP DATABASE moved")
 	})
+	t.Run("generated columns that follow the session", func(t *testing.T) {
+		const made = "CREATE TABLE shop.made (id INT PRIMARY KEY, ts TIMESTAMP NULL, v VARCHAR(20), seen DATE AS (DATE(ts)) VIRTUAL, day DATE AS (DATE(ts)) STORED, one DATE AS (DATE(ts)) VIRTUAL UNIQUE," +
+			" third DECIMAL(9,4) AS (id/3) STORED, upper VARCHAR(20) AS (UPPER(v)) STORED)"
+		source.Exec(t, made)
+		target.Exec(t, made)
+		got := codes(run(t, options))
+		if f := got["TABLES_GENERATED_ZONE"]; f.Severity != Must || !slices.Equal(f.Objects, []string{"shop.made.day", "shop.made.one"}) {
+			t.Errorf("time zone: %+v", f)
+		}
+		if f := got["TABLES_GENERATED_SESSION"]; f.Severity != Warn || !slices.Equal(f.Objects, []string{"shop.made.third"}) {
+			t.Errorf("other settings: %+v", f)
+		}
+		source.Exec(t, "DROP TABLE shop.made")
+		target.Exec(t, "DROP TABLE shop.made")
+	})
 	t.Run("an administrator on the target sees triggers and events", func(t *testing.T) {
 		target.Exec(t, "CREATE USER admin@'%' IDENTIFIED BY '"+password+"'", "GRANT ALL ON *.* TO admin@'%'",
 			"CREATE TRIGGER shop.audit BEFORE INSERT ON shop.orders FOR EACH ROW SET NEW.note='x'",

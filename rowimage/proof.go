@@ -28,11 +28,10 @@ func (l *Layout) AppendProof(dst []byte, r *change.Row) (out []byte, unique, som
 	}
 	var proved []int
 	for _, i := range l.bound {
-		made := slices.ContainsFunc(l.table.Columns[i].Reads, func(j int) bool { return after[j].there })
 		switch {
 		case after[i].there:
 			proved = append(proved, i)
-		case made:
+		case l.remade(i, after):
 			return dst, false, false, l.missing(i, "the target computes this generated column anew, perhaps under other settings than the session that wrote the row")
 		}
 	}
@@ -54,6 +53,13 @@ func (l *Layout) AppendProof(dst []byte, r *change.Row) (out []byte, unique, som
 		}
 	}
 	return out, key != nil, true, nil
+}
+
+// remade reports that a write of these cells makes the target compute generated column i anew.
+func (l *Layout) remade(i int, after []cell) bool {
+	return slices.ContainsFunc(l.columnsOf(after), func(j int) bool {
+		return slices.Contains(l.table.Columns[i].Reads, l.table.Columns[j].Name)
+	})
 }
 
 // unchanged is a column that can be assigned to itself. In a strict session that is an error for an ENUM with index 0.

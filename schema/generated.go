@@ -19,7 +19,7 @@ func MarkGenerated(t *Table, expressions []string) {
 		c.SessionBound = !settled(expression) || c.MaxBytes > longValue
 		for j := range t.Columns {
 			if base := &t.Columns[j]; j != i && strings.Contains(expression, QuoteName(base.Name)) {
-				c.Reads = append(append(c.Reads, j), base.Reads...)
+				c.Reads = append(append(c.Reads, base.Name), base.Reads...)
 				c.SessionBound = c.SessionBound || base.SessionBound || base.DataType == "char" || base.MaxBytes > longValue
 			}
 		}

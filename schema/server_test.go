@@ -87,8 +87,8 @@ func testCatalog(t *testing.T, s *testmysql.Server) {
 			{Name: "l", DataType: "char", ColumnType: "char(3)", Nullable: true, Charset: "latin1", Collation: "latin1_swedish_ci", CollationID: 8, MaxBytes: 3},
 			{Name: "t", DataType: "text", ColumnType: "text", Nullable: true, Charset: "utf8mb4", Collation: "utf8mb4_0900_ai_ci", CollationID: 255, MaxBytes: 65535},
 			{Name: "inv", DataType: "int", ColumnType: "int", Nullable: true, Invisible: true, Precision: 10},
-			{Name: "virt", DataType: "varchar", ColumnType: "varchar(10)", Nullable: true, Generated: VirtualColumn, Charset: "utf8mb4", Collation: "utf8mb4_0900_ai_ci", CollationID: 255, MaxBytes: 40, SessionBound: true, Reads: []int{10}},
-			{Name: "stor", DataType: "int", ColumnType: "int", Nullable: true, Generated: StoredColumn, Invisible: true, Precision: 10, Reads: []int{0}},
+			{Name: "virt", DataType: "varchar", ColumnType: "varchar(10)", Nullable: true, Generated: VirtualColumn, Charset: "utf8mb4", Collation: "utf8mb4_0900_ai_ci", CollationID: 255, MaxBytes: 40, SessionBound: true, Reads: []string{"l"}},
+			{Name: "stor", DataType: "int", ColumnType: "int", Nullable: true, Generated: StoredColumn, Invisible: true, Precision: 10, Reads: []string{"id"}},
 		},
 		Identity: &Key{Name: "PRIMARY", Parts: []KeyPart{{1, 0}, {0, 0}}, Weighed: true, NotNull: true},
 		Secondary: []*Key{

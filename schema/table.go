@@ -33,9 +33,9 @@ type Column struct {
 	// events do not tell.
 	ZoneBound bool
 	// SessionBound: a generated column whose value may follow other settings of that session, such as
-	// div_precision_increment. Reads are the columns that its value is made of, by index.
+	// div_precision_increment. Reads are the names of the columns that its value is made of.
 	SessionBound bool
-	Reads        []int
+	Reads        []string
 	// OnUpdateNow: ON UPDATE CURRENT_TIMESTAMP. The server changes the column by itself when an UPDATE leaves it
 	// out, so an UPDATE must always name it.
 	OnUpdateNow bool
