@@ -7,8 +7,7 @@ import (
 )
 
 // MarkGenerated notes of each generated column what its value depends on beside the row. expressions are the columns'
-// GENERATION_EXPRESSION, "" where there is none: the server writes names in backticks. A generated column only refers
-// to generated columns before it.
+// GENERATION_EXPRESSION, "" where there is none. A generated column only refers to generated columns before it.
 func MarkGenerated(t *Table, expressions []string) {
 	markZoneBound(t, expressions)
 	for i, expression := range expressions {
@@ -18,7 +17,7 @@ func MarkGenerated(t *Table, expressions []string) {
 		}
 		c.SessionBound = !settled(expression) || c.MaxBytes > longValue
 		for j := range t.Columns {
-			if base := &t.Columns[j]; j != i && strings.Contains(expression, QuoteName(base.Name)) {
+			if base := &t.Columns[j]; j != i && names(expression, base.Name) {
 				c.Reads = append(append(c.Reads, base.Name), base.Reads...)
 				c.SessionBound = c.SessionBound || base.SessionBound || base.DataType == "char" || base.MaxBytes > longValue
 			}
@@ -44,7 +43,7 @@ var settledWords = strings.Fields(`and or not is null like in case when then els
 
 var (
 	quotedPart = regexp.MustCompile("`[^`]*`" + `|\\?'[^'\\]*\\?'`) // A name, or a plain literal as information_schema writes it.
-	wordPart   = regexp.MustCompile(`[A-Za-z_$][A-Za-z0-9_$]*`)
+	wordPart   = regexp.MustCompile(`[\p{L}_$][\p{L}\p{N}_$]*`)
 )
 
 // settled reports an expression whose value does not depend on the session that computes it, as far as that is known;
@@ -63,10 +62,19 @@ func settled(expression string) bool {
 	return true
 }
 
+// names reports an expression that names a column: in backticks, or bare where the session that defined it had
+// sql_quote_show_create=0.
+func names(expression, column string) bool {
+	if strings.Contains(expression, QuoteName(column)) {
+		return true
+	}
+	bare := wordPart.FindAllString(quotedPart.ReplaceAllString(expression, " "), -1)
+	return slices.ContainsFunc(bare, func(word string) bool { return strings.EqualFold(word, column) })
+}
+
 // markZoneBound finds the generated columns whose value follows the time zone of the session that writes the row:
 // those that read a TIMESTAMP or are one, or call FROM_UNIXTIME(), and what is generated from them. (UNIX_TIMESTAMP()
-// is not allowed there.) expressions are the columns' GENERATION_EXPRESSION, "" where there is none: the server writes names
-// in backticks. A generated column only refers to generated columns before it.
+// is not allowed there.)
 func markZoneBound(t *Table, expressions []string) {
 	for i, expression := range expressions {
 		c := &t.Columns[i]
@@ -78,7 +86,7 @@ func markZoneBound(t *Table, expressions []string) {
 func readsZone(t *Table, expression string) bool {
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if (c.DataType == "timestamp" || c.ZoneBound) && strings.Contains(expression, QuoteName(c.Name)) {
+		if (c.DataType == "timestamp" || c.ZoneBound) && names(expression, c.Name) {
 			return true
 		}
 	}

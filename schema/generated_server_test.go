@@ -38,7 +38,7 @@ func testGenerated(t *testing.T, s *testmysql.Server) {
 	c := NewCatalog(session)
 	for i, expression := range expressionsOfColumns {
 		name := fmt.Sprintf("generated_%d", i)
-		s.Exec(t, "USE app", fmt.Sprintf("CREATE TABLE app.%s (id INT AUTO_INCREMENT PRIMARY KEY, n INT UNSIGNED, k INT UNSIGNED, c CHAR(8), v VARCHAR(40), d DATE, dt DATETIME(6), j JSON, g VARBINARY(2000) AS (%s) STORED)", name, expression))
+		s.Exec(t, "USE app", "SET sql_quote_show_create=1", fmt.Sprintf("CREATE TABLE app.%s (id INT AUTO_INCREMENT PRIMARY KEY, n INT UNSIGNED, k INT UNSIGNED, c CHAR(8), v VARCHAR(40), d DATE, dt DATETIME(6), j JSON, g VARBINARY(2000) AS (%s) STORED)", name, expression))
 		def, err := c.Table(t.Context(), "app", name)
 		if err != nil {
 			t.Fatal(err)

@@ -9,9 +9,12 @@ func TestMarkZoneBound(t *testing.T) {
 		"from_unixtime(`n`)": true,
 		"convert_tz(`d`,_utf8mb4'SYSTEM',_utf8mb4'+00:00')": true,
 		"convert_tz(`d`,_utf8mb4'+01:00',_utf8mb4'+00:00')": false,
-		"cast(`d` as date)":        false,
-		"(`n` + 1)":                false,
-		"concat(_utf8mb4'ts',`n`)": false,
+		"cast(`d` as date)":          false,
+		"cast(ts as date)":           true, // Defined under sql_quote_show_create=0.
+		"cast(d as date)":            false,
+		"(`n` + 1)":                  false,
+		"concat(_utf8mb4'ts',`n`)":   false,
+		"concat(_utf8mb4\\'ts\\',n)": false,
 		"json_object(_utf8mb4'a',date_format(`ts`,'%Y'))": true,
 	} {
 		table := &Table{Columns: append(append([]Column{}, columns...), Column{Name: "h", DataType: "date", Generated: VirtualColumn})}
