@@ -153,6 +153,9 @@ func (r *reader) objectName(kind string) Name {
 
 func (r *reader) fullName(kind string, object bool) Name {
 	from := r.peek().at.from
+	if r.conditional(kind) {
+		return Name{}
+	}
 	n := Name{Schema: r.database, Table: r.name(kind)}
 	if r.acceptPunct('.') {
 		n = Name{Schema: n.Table, Table: r.name(kind)}
@@ -165,6 +168,16 @@ func (r *reader) fullName(kind string, object bool) Name {
 	}
 	r.refer(n, object, from)
 	return n
+}
+
+// conditional refuses IF EXISTS and IF NOT EXISTS where MySQL has none (MariaDB: ALTER TABLE IF EXISTS t …). IF is a reserved
+// word and no name: taken for one, the statement would be about another table, and might be left out with it.
+func (r *reader) conditional(kind string) bool {
+	if !r.peek().is("IF") {
+		return false
+	}
+	r.refuse(kind + " with IF EXISTS or IF NOT EXISTS, of which the log does not tell whether it had an effect,")
+	return true
 }
 
 // databaseName reads the name of a database.
@@ -248,6 +261,9 @@ func (r *reader) drop() *DDL {
 		d.Databases = []string{r.databaseName("DROP DATABASE")}
 		return r.end(d)
 	case r.accept("INDEX"):
+		if r.conditional("DROP INDEX") {
+			return nil
+		}
 		r.name("DROP INDEX")
 		if !r.accept("ON") {
 			return r.fail(unparsable("a DROP INDEX"))

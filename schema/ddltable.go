@@ -17,14 +17,19 @@ func (r *reader) create() *DDL {
 		return d
 	case r.accept("INDEX"), r.acceptAll("UNIQUE", "INDEX"), r.acceptAll("FULLTEXT", "INDEX"), r.acceptAll("SPATIAL", "INDEX"):
 		return r.createIndex()
-	case r.accept("USER", "ROLE"):
+	case r.accept("USER", "ROLE"), r.acceptAll("OR", "REPLACE", "USER"), r.acceptAll("OR", "REPLACE", "ROLE"):
 		return &DDL{Kind: Accounts}
+	case r.acceptAll("OR", "REPLACE", "TABLE"), r.acceptAll("OR", "REPLACE", "DATABASE"), r.acceptAll("OR", "REPLACE", "SCHEMA"):
+		return r.refuse("CREATE OR REPLACE " + strings.ToUpper(r.tokens[r.pos-1].text)) // MariaDB: a DROP and a CREATE in one.
 	}
 	return r.object("CREATE")
 }
 
 // createIndex reads CREATE INDEX name [USING type] ON table (…).
 func (r *reader) createIndex() *DDL {
+	if r.conditional("CREATE INDEX") {
+		return nil
+	}
 	r.name("CREATE INDEX")
 	if r.accept("USING", "TYPE") {
 		r.name("CREATE INDEX")

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,25 +20,118 @@ const mysqlOnlyFrom, mysqlOnlyTo = 50700, 99999
 //   - The type JSON, which is LONGTEXT in utf8mb4_bin there: the text stays as it was written, and its rows come as
 //     text. It becomes that.
 //
-// What MySQL does not know at all stays, and MySQL refuses it.
+// And some words say the same in other words, or how the source should go about it: PERSISTENT becomes STORED, an
+// ALGORITHM or LOCK the default one, and what heads finds goes. What MySQL does not know at all stays, and MySQL refuses it.
 func FromMariaDB(st *change.Statement, release int) (string, error) {
 	sql, err := withoutVersions(st.SQL, sqlMode(st), release)
 	if err != nil {
 		return "", unparsable("a statement")
 	}
 	tokens, err := scan(sql, sqlMode(st))
-	if err != nil || len(tokens) < 2 || !tokens[0].is("CREATE", "ALTER") || !tokens[1].is("TABLE") {
+	if err != nil {
 		return sql, nil //nolint:nilerr // ParseDDL refuses what cannot be read.
 	}
+	cuts, tokens := heads(tokens)
+	edits := make([]edit, 0, len(cuts))
+	for _, at := range cuts {
+		edits = append(edits, edit{at, ""})
+	}
+	if len(tokens) > 1 && tokens[0].is("CREATE", "ALTER") && tokens[1].is("TABLE", "ONLINE") {
+		edits = append(edits, columnWords(tokens)...)
+	}
+	edits = append(edits, algorithms(tokens)...)
+	slices.SortFunc(edits, func(x, y edit) int { return x.at.from - y.at.from })
 	var b strings.Builder
 	done := 0
-	for i, t := range tokens[1:] {
-		if t.is("JSON") && isType(tokens[:i+1]) {
-			b.WriteString(sql[done:t.at.from] + "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-			done = t.at.to
-		}
+	for _, e := range edits {
+		b.WriteString(sql[done:e.at.from] + e.with)
+		done = e.at.to
 	}
 	return b.String() + sql[done:], nil
+}
+
+// edit is a piece of a statement that is written otherwise.
+type edit struct {
+	at   span
+	with string
+}
+
+// columnWords are the words of column definitions that MySQL has others for.
+func columnWords(tokens []token) (edits []edit) {
+	for i, t := range tokens[1:] {
+		switch {
+		case t.is("JSON") && isType(tokens[:i+1]):
+			edits = append(edits, edit{t.at, "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"})
+		case t.is("PERSISTENT") && tokens[i].isPunct(')'): // c INT AS (a+1) PERSISTENT
+			edits = append(edits, edit{t.at, "STORED"})
+		}
+	}
+	return edits
+}
+
+// algorithms are demands on how the source makes a change, ALGORITHM=NOCOPY, LOCK=NONE. A target that can make it in another
+// way only would refuse it (MariaDB moves columns in place, MySQL does not).
+func algorithms(tokens []token) (edits []edit) {
+	for i, t := range tokens {
+		if t.depth > 0 || !t.is("ALGORITHM", "LOCK") || i+1 >= len(tokens) || !tokens[0].is("ALTER", "CREATE", "DROP") {
+			continue
+		}
+		value := tokens[i+1]
+		if value.isPunct('=') && i+2 < len(tokens) {
+			value = tokens[i+2]
+		}
+		if value.is("INSTANT", "INPLACE", "NOCOPY", "COPY", "NONE", "SHARED", "EXCLUSIVE") {
+			edits = append(edits, edit{value.at, "DEFAULT"})
+		}
+	}
+	return edits
+}
+
+// heads finds what only tells how the source should go about a statement:
+//
+//	SET STATEMENT lock_wait_timeout=1 FOR ALTER TABLE t …    what matters of it is in the event's session
+//	ALTER ONLINE TABLE t …
+//	ALTER TABLE t WAIT 5 …, RENAME TABLE t NOWAIT TO u, TRUNCATE t WAIT 5, DROP INDEX i ON t NOWAIT
+//
+// rest are the tokens behind SET STATEMENT.
+func heads(tokens []token) (cuts []span, rest []token) {
+	if len(tokens) > 1 && tokens[0].is("SET") && tokens[1].is("STATEMENT") {
+		if end := slices.IndexFunc(tokens, func(t token) bool { return t.is("FOR") && t.depth == 0 }); end > 0 {
+			cuts = append(cuts, span{tokens[0].at.from, tokens[end].at.to})
+			tokens = tokens[end+1:]
+		}
+	}
+	if len(tokens) < 3 || !tokens[0].is("ALTER", "RENAME", "TRUNCATE", "CREATE", "DROP") {
+		return cuts, tokens
+	}
+	if tokens[0].is("ALTER") && tokens[1].is("ONLINE") {
+		cuts = append(cuts, tokens[1].at)
+	}
+	for i, t := range tokens {
+		last := i+1 == len(tokens)
+		switch {
+		case i < 2 || t.depth > 0 || !namesEnd(tokens[i-1]):
+		case t.is("WAIT") && !last && strings.Trim(tokens[i+1].text, "0123456789") == "" && tokens[i+1].kind == word:
+			cuts = append(cuts, span{t.at.from, tokens[i+1].at.to})
+		case t.is("NOWAIT") && (last && !tokens[0].is("ALTER") || !last && (tokens[i+1].is("TO") || behindTable(tokens, i))):
+			cuts = append(cuts, t.at)
+		}
+	}
+	return cuts, tokens
+}
+
+// behindTable reports that token i stands behind the table's name of an ALTER TABLE, where its actions begin.
+func behindTable(tokens []token, i int) bool {
+	at := slices.IndexFunc(tokens, func(t token) bool { return t.is("TABLE") }) + 2
+	if at < len(tokens) && tokens[at].isPunct('.') {
+		at += 2
+	}
+	return tokens[0].is("ALTER") && i == at
+}
+
+// namesEnd reports that a name may end with the token, so that the next one is none: a table may be called nowait.
+func namesEnd(t token) bool {
+	return t.kind == quoted || t.isPunct(')') || t.kind == word && !t.is("TABLE", "TABLES", "TRUNCATE", "ON", "TO", "INDEX", "ADD", "DROP", "COLUMN", "EXISTS", "CHANGE", "MODIFY")
 }
 
 // isType reports whether the word behind these tokens can be a column's type: a name stands before it. Where a column

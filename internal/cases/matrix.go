@@ -55,9 +55,9 @@ var statementLines = []struct {
 	name  string
 	cases []string
 }{
-	{"columns, keys and foreign keys", []string{"ddl-alter-columns", "ddl-alter-many", "ddl-keys", "ddl-foreign-keys", "fk-altered"}},
+	{"columns, keys and foreign keys", []string{"ddl-alter-columns", "ddl-alter-many", "ddl-keys", "ddl-foreign-keys", "fk-altered", "mariadb-ddl-forms", "mariadb-refuse-if-exists"}},
 	{"RENAME, swaps", []string{"ddl-rename-swap", "ddl-rename-three", "ddl-rename-chain", "ddl-ghost-swap"}},
-	{"CREATE, DROP, TRUNCATE, databases", []string{"ddl-truncate-drop", "ddl-drop-many", "ddl-create-like-options", "ddl-databases"}},
+	{"CREATE, DROP, TRUNCATE, databases", []string{"ddl-truncate-drop", "ddl-drop-many", "ddl-create-like-options", "ddl-databases", "mariadb-refuse-or-replace"}},
 	{"CREATE TABLE … SELECT", []string{"ddl-ctas", "ddl-ctas-kinds"}},
 	{"partitions", []string{"ddl-partitions", "ddl-partition-kinds", "ddl-exchange-partition", "refuse-exchange-partition"}},
 	{"the session behind a statement", []string{"ddl-context", "ddl-client-charset", "ddl-zone", "ddl-sql-mode-old", "refuse-sql-mode"}},
@@ -66,7 +66,7 @@ var statementLines = []struct {
 	{"views and routines", []string{"ddl-views-routines", "ddl-view-default-database", "routine-rows"}},
 	{"triggers and events, held until cutover", []string{"ddl-trigger-held", "txn-triggers-deep"}},
 	{"accounts, maintenance", []string{"ddl-accounts", "ddl-maintenance"}},
-	{"tablespaces, other engines", []string{"refuse-tablespace", "refuse-myisam"}},
+	{"tablespaces, other engines", []string{"refuse-tablespace", "refuse-myisam", "mariadb-refuse-aria"}},
 	{"routed names", []string{"route-ddl", "route-swap", "route-refuse-view"}},
 	{"XA", []string{"xa-commit", "xa-rollback", "xa-restart", "txn-xa-plain"}},
 	{"kills of the daemon in between", []string{"ddl-restart", "txn-restart", "fk-restart"}},

@@ -1,0 +1,10 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+INSERT INTO t VALUES (1,1);
+-- refused
+CREATE TABLE a (id INT, s DATE NOT NULL, e DATE NOT NULL, PERIOD FOR app(s,e));
+-- halted
+-- config: ddl: {rules: [{match: {kind: "CREATE TABLE"}, do: rewrite, with: "CREATE TABLE a (id INT, s DATE NOT NULL, e DATE NOT NULL)"}]}
+-- resume
+INSERT INTO a VALUES (1,'2000-01-01','2010-01-01');
+DELETE FROM a FOR PORTION OF app FROM '2003-01-01' TO '2004-01-01';
+UPDATE a FOR PORTION OF app FROM '2005-01-01' TO '2006-01-01' SET id=2;
