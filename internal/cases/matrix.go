@@ -36,7 +36,7 @@ var typeLines = []struct {
 }{
 	{"integers, BIT", []string{"types-integers", "types-bit", "image-v1", "refuse-signedness"}, partialImages, compressed},
 	{"DECIMAL, FLOAT, DOUBLE", []string{"types-decimal", "types-float", "keys-float-pk"}, partialImages, compressed},
-	{"DATE, DATETIME, TIME, YEAR", []string{"types-datetime", "types-time", "types-year", "types-zero-dates", "mariadb-old-temporal", "refuse-year2"}, partialImages, compressed},
+	{"DATE, DATETIME, TIME, YEAR", []string{"types-datetime", "types-time", "types-year", "types-zero-dates", "mariadb-old-temporal", "mariadb-refuse-old-fraction", "refuse-year2"}, partialImages, compressed},
 	{"TIMESTAMP", []string{"types-timestamp", "types-timestamp-zones", "types-timestamp-implicit"}, partialImages, append(compressed, "types-timestamp-compressed")},
 	{"CHAR, VARCHAR, TEXT", []string{"types-unicode", "types-latin1", "charset-multibyte", "charset-single-byte", "charset-wide"}, partialImages, compressed},
 	{"BINARY, VARBINARY, BLOB", []string{"types-binary", "types-lobs", "types-row-17mb", "keys-binary-padding", "mariadb-uuid", "mariadb-columns-compressed"}, partialImages, compressed},
