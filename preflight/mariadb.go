@@ -45,6 +45,12 @@ func (c *checker) mariadbSettings(s *server) {
 		Why: "temporal columns with a fraction are then made in a format that the log does not tell, and the stream halts at the first row of such a table",
 		Fix: s.setting("mysql56_temporal_format", "ON"),
 	})
+	oldMode, known := s.vars["old_mode"] // Since 10.6; before, utf8 is utf8mb3.
+	c.want(!known || strings.Contains(strings.ToUpper(oldMode), "UTF8_IS_UTF8MB3"), Finding{
+		Code: "SOURCE_OLD_MODE", Severity: Warn, Seen: "old_mode=" + oldMode,
+		Why: "utf8 in a definition is then utf8mb4 on the source, and utf8mb3 on the target: columns made through the stream are narrower there, and halt it at a character of four bytes",
+		Fix: s.setting("old_mode", "UTF8_IS_UTF8MB3") + "; or write utf8mb4 in definitions",
+	})
 	galera := s.on("wsrep_on")
 	c.want(!galera || s.on("wsrep_gtid_mode"), Finding{
 		Code: "SOURCE_WSREP", Severity: Warn,

@@ -23,6 +23,7 @@ func goodMariaDB() *server {
 	maps.Copy(s.vars, map[string]string{
 		"gtid_strict_mode": "ON", "gtid_binlog_state": "0-1-17,7-1-2", "gtid_slave_pos": "", "log_slave_updates": "OFF",
 		"mysql56_temporal_format": "ON", "encrypt_binlog": "ON", "wsrep_on": "OFF", "require_secure_transport": "ON", "expire_logs_days": "30.000000",
+		"old_mode": "UTF8_IS_UTF8MB3",
 	})
 	s.grants = mustGrants("GRANT SELECT, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO `repl`@`%`")
 	s.tables["shop.orders"].kind = baseTable
@@ -49,6 +50,7 @@ func TestRulesOfMariaDB(t *testing.T) {
 		"a replica that logs what it gets":   {func(s *server) { set("gtid_slave_pos", "0-2-9")(s); set("log_slave_updates", "ON")(s) }, nil},
 		"a replica that logs its own only":   {set("gtid_slave_pos", "0-2-9"), []string{"must SOURCE_LOG_SLAVE_UPDATES"}},
 		"old temporal formats":               {set("mysql56_temporal_format", "OFF"), []string{"warn SOURCE_TEMPORAL_FORMAT"}},
+		"utf8 as utf8mb4":                    {set("old_mode", ""), []string{"warn SOURCE_OLD_MODE"}},
 		"a Galera node":                      {set("wsrep_on", "ON"), []string{"warn SOURCE_WSREP"}},
 		"a Galera cluster with common GTIDs": {func(s *server) { set("wsrep_on", "ON")(s); set("wsrep_gtid_mode", "ON")(s) }, nil},
 		"a log in the clear":                 {set("encrypt_binlog", "OFF"), []string{"info SOURCE_LOG_ENCRYPTED"}},

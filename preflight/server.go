@@ -39,7 +39,7 @@ var variables = []string{
 	"require_secure_transport", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only",
 	// Of MariaDB.
 	"encrypt_binlog", "gtid_binlog_state", "gtid_slave_pos", "gtid_strict_mode", "log_slave_updates", "mysql56_temporal_format",
-	"wsrep_gtid_mode", "wsrep_on",
+	"old_mode", "wsrep_gtid_mode", "wsrep_on",
 }
 
 // on reports whether a switch is on, in any of the server's spellings.

@@ -129,7 +129,7 @@ func (a *assembler) passApplied(ev event) error {
 // outOfOrder refuses what a position of MariaDB cannot tell: it stands for all numbers of a domain up to its own.
 func outOfOrder(g change.GTID) error {
 	return halt("BS-GTID-ORDER", fmt.Sprintf("transaction %s comes behind one of domain %d with the same or a greater number", g, g.Domain),
-		"give each server that writes by itself a gtid_domain_id of its own and set gtid_strict_mode=1; start behind this transaction at a file and position")
+		"go on at file and position (binseal position set --at, with this place); give each server that writes by itself a gtid_domain_id of its own and set gtid_strict_mode=1")
 }
 
 // opensTransaction reports the statement of a CREATE TABLE … SELECT.

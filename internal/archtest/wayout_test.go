@@ -23,7 +23,7 @@ var waysOut = map[string]string{
 	"BS-EVENT-UNSUPPORTED":   "TestWaysOut",
 	"BS-FENCED":              "TestWaysOut",
 	"BS-GTID-MODE":           "TestWaysOut",
-	"BS-GTID-ORDER":          "no daemon test runs on MariaDB yet; replicator's TestMariaDBRefusals shows the halt, and that a position goes on",
+	"BS-GTID-ORDER":          "TestGTIDOrderOfMariaDB",
 	"BS-HALF-DONE":           "TestWaysOut",
 	"BS-INCIDENT":            "TestWaysOut",
 	"BS-POSITION-INVALID":    "TestWaysOut",

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, v INT);
+SET sql_log_bin=0;
+CREATE SEQUENCE s CACHE 2;
+SET sql_log_bin=1;
