@@ -37,7 +37,8 @@ vet:
 # Each decoder of what a source or a file sends: folder and target.
 DECODERS = change:FuzzParseGTIDSet replicator:FuzzStream replicator:FuzzEvents replicator:FuzzHeads replicator:FuzzGTIDEvents \
 	replicator:FuzzStatusVars replicator:FuzzPayload rowimage:FuzzParseTableMap rowimage:FuzzTableMapOracle rowimage:FuzzRows \
-	rowimage:FuzzPartialRows rowimage:FuzzValues rowimage:FuzzJSON rowimage:FuzzUnpack schema:FuzzWeigher schema:FuzzParseDDL
+	rowimage:FuzzPartialRows rowimage:FuzzPartialJSON rowimage:FuzzPatchJSON rowimage:FuzzValues rowimage:FuzzJSON rowimage:FuzzUnpack \
+	schema:FuzzWeigher schema:FuzzParseDDL
 
 fuzz-decoders: ## Mutated input for each decoder, BINSEAL_FUZZ_FOR (default 10m) each; what breaks one is kept in its testdata/fuzz.
 	@for d in $(DECODERS); do echo "== $$d"; \

@@ -402,6 +402,9 @@ func (w *writer) orderedRun(rows []orderedRow) error {
 			return err
 		}
 	}
+	if err = w.diffsDone(l, &r.Row, t); err != nil {
+		return err
+	}
 	return w.prove(l, &r.Row, t)
 }
 

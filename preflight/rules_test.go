@@ -97,12 +97,16 @@ func TestRules(t *testing.T) {
 		spoil func(source, target *server, o *Options)
 		want  []string
 	}{
-		"nothing is wrong":              {func(_, _ *server, _ *Options) {}, nil},
-		"no binary log":                 {func(s, _ *server, _ *Options) { set(s, "log_bin", "OFF") }, []string{"must SOURCE_LOG_BIN"}},
-		"statements in the log":         {func(s, _ *server, _ *Options) { set(s, "binlog_format", "MIXED") }, []string{"must SOURCE_BINLOG_FORMAT"}},
-		"a server that only has rows":   {func(s, _ *server, _ *Options) { delete(s.vars, "binlog_format") }, nil},
-		"minimal images":                {func(s, _ *server, _ *Options) { set(s, "binlog_row_image", "MINIMAL") }, []string{"warn SOURCE_ROW_IMAGE"}},
-		"partial JSON":                  {func(s, _ *server, _ *Options) { set(s, "binlog_row_value_options", "PARTIAL_JSON") }, []string{"must SOURCE_ROW_VALUE_OPTIONS"}},
+		"nothing is wrong":            {func(_, _ *server, _ *Options) {}, nil},
+		"no binary log":               {func(s, _ *server, _ *Options) { set(s, "log_bin", "OFF") }, []string{"must SOURCE_LOG_BIN"}},
+		"statements in the log":       {func(s, _ *server, _ *Options) { set(s, "binlog_format", "MIXED") }, []string{"must SOURCE_BINLOG_FORMAT"}},
+		"a server that only has rows": {func(s, _ *server, _ *Options) { delete(s.vars, "binlog_format") }, nil},
+		"minimal images":              {func(s, _ *server, _ *Options) { set(s, "binlog_row_image", "MINIMAL") }, []string{"warn SOURCE_ROW_IMAGE"}},
+		"JSON in parts":               {func(s, _ *server, _ *Options) { set(s, "binlog_row_value_options", "PARTIAL_JSON") }, nil},
+		"JSON in parts of rows that are not shown": {func(s, _ *server, _ *Options) {
+			set(s, "binlog_row_value_options", "PARTIAL_JSON")
+			set(s, "binlog_row_image", "MINIMAL")
+		}, []string{"warn SOURCE_ROW_IMAGE", "warn SOURCE_ROW_VALUE_OPTIONS"}},
 		"minimal metadata":              {func(s, _ *server, _ *Options) { set(s, "binlog_row_metadata", "MINIMAL") }, []string{"warn SOURCE_ROW_METADATA"}},
 		"no checksums":                  {func(s, _ *server, _ *Options) { set(s, "binlog_checksum", "NONE") }, []string{"warn SOURCE_CHECKSUM"}},
 		"no GTIDs":                      {func(s, _ *server, _ *Options) { set(s, "gtid_mode", "OFF") }, []string{"warn SOURCE_GTID_MODE"}},

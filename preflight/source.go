@@ -58,15 +58,21 @@ func (c *checker) sourceSettings(s *server) {
 	if s.mariaDB() {
 		c.mariadbSettings(s)
 	} else {
-		c.want(s.vars["binlog_row_value_options"] == "", Finding{
-			Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Must, Seen: "binlog_row_value_options=" + s.vars["binlog_row_value_options"],
-			Why: "JSON columns are then logged as differences, at which the stream halts",
-			Fix: "SET PERSIST binlog_row_value_options=''",
-		})
+		c.sourceParts(s)
 		c.sourceGTID(s)
 	}
 	c.sourceRetention(s)
 	c.sourceIdentity(s)
+}
+
+// sourceParts warns of JSON documents that are logged in parts where the rows' images do not show them.
+func (c *checker) sourceParts(s *server) {
+	options, image := s.vars["binlog_row_value_options"], s.vars["binlog_row_image"]
+	c.want(options == "" || !strings.EqualFold(image, "MINIMAL"), Finding{
+		Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Warn, Seen: "binlog_row_value_options=" + options + " with binlog_row_image=" + image,
+		Why: "the log then holds differences to JSON documents that it does not show: they change what the target has, and a document that differs there already is noticed only where a path is missing",
+		Fix: "SET PERSIST binlog_row_image=FULL, with which differences are made whole before they are applied; or SET PERSIST binlog_row_value_options=''",
+	})
 }
 
 // sourceLog checks that there is a log, of whole rows that can be trusted.

@@ -395,6 +395,11 @@ func (a *assembler) addRows(ev event) error {
 	}
 	if added := len(rows) - len(a.rows); added > 0 && (a.xa || !a.replaying(ev)) {
 		a.bytes += ev.held + added*rowOverhead
+		if ev.typ == typePartialUpdateRows {
+			for _, r := range rows[len(a.rows):] {
+				a.bytes += len(r.After) // Memory of its own, with the whole document.
+			}
+		}
 		a.rows = rows
 	}
 	if stmtEnd {

@@ -164,14 +164,15 @@ func TestAssembly(t *testing.T) {
 				b.xid()
 			},
 			want: []string{"1"}},
-		"an included table's partial JSON stops the stream": {
+		"parts of JSON that cannot be read stop the stream": {
 			build: func(_ *testing.T, b *builder) {
 				b.gtid(1)
 				b.query("BEGIN")
 				b.tableMap(7, "a")
-				b.add(typePartialUpdateRows, 0, insertBody(7, change.FlagStmtEnd, 1))
+				// Both bitmaps, a row, and options that are not known.
+				b.add(typePartialUpdateRows, 0, append(insertBody(7, change.FlagStmtEnd), 1, 0, 1, 0, 0, 0, 0x80, 0, 1, 0, 0, 0))
 			},
-			code: "BS-EVENT-UNSUPPORTED"},
+			code: "BS-EVENT-MALFORMED"},
 		"a savepoint that is rolled back to takes its rows with it": {
 			build: func(_ *testing.T, b *builder) {
 				b.gtid(1)

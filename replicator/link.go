@@ -243,10 +243,10 @@ func (b *packetBuffer) Write(p []byte) (int, error) {
 }
 
 // eventLimit is the largest event of a type. An insert's image becomes a statement of its size, and both are in memory
-// at once; of an update's two images only one does (invariant 7).
+// at once; of an update's two images only one does (invariant 7). One that comes as JSON differences is made whole.
 func eventLimit(typ byte, limit int) int {
 	switch typ {
-	case typeWriteRowsV1, typeDeleteRowsV1, typeWriteRows, typeDeleteRows:
+	case typeWriteRowsV1, typeDeleteRowsV1, typeWriteRows, typeDeleteRows, typePartialUpdateRows:
 		return limit / 2
 	}
 	return limit

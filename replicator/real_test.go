@@ -325,8 +325,6 @@ func TestSourceRefusals(t *testing.T) {
 		"a row above the bound":                      {statements: []string{"CREATE TABLE shop.l (b LONGBLOB)", "INSERT INTO shop.l VALUES (REPEAT('x', 3000000))"}, from: start, code: "BS-TOO-LARGE"},
 		"a compressed row above it": {statements: []string{"CREATE TABLE shop.m (b LONGBLOB)",
 			"SET SESSION binlog_transaction_compression=ON; INSERT INTO shop.m VALUES (REPEAT('x', 3000000)); SET SESSION binlog_transaction_compression=OFF"}, from: start, code: "BS-TOO-LARGE"},
-		"parts of JSON": {statements: []string{"CREATE TABLE shop.j (id INT PRIMARY KEY, j JSON)", "INSERT INTO shop.j VALUES (1, '{\"a\": \"bbbbbbbbbbbbbbbbbbbbbbbbb\", \"c\": 1}')",
-			"SET SESSION binlog_row_value_options=PARTIAL_JSON; UPDATE shop.j SET j=JSON_SET(j, '$.c', 2); SET SESSION binlog_row_value_options=''"}, from: start, code: "BS-EVENT-UNSUPPORTED"},
 		"an event in the middle": {statements: []string{"INSERT INTO shop.a VALUES (50,'x')"}, from: edit(filePos, func(c *change.Checkpoint) { c.Pos.Pos -= 3 }), code: "BS-POSITION-INVALID"},
 	}
 	s.Exec(t, "CREATE TABLE shop.early (id INT)", "XA START 'early'; INSERT INTO shop.early VALUES (1); XA END 'early'; XA PREPARE 'early'")

@@ -40,8 +40,8 @@ type Config struct {
 	// Heartbeat is the longest silence that the source may keep; a link that is silent for twice as long is dead.
 	Heartbeat    time.Duration
 	MaxPartBytes int // Rows of a transaction above this are yielded in parts, in bytes.
-	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, may have
-	// half of it. Above it the event is refused with BS-TOO-LARGE.
+	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, or of JSON
+	// documents in parts, which are made whole, may have half of it. Above it the event is refused with BS-TOO-LARGE.
 	MaxRowBytes int
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.

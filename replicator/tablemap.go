@@ -84,10 +84,6 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 		return dst, false, malformed(fmt.Errorf("a row event names table %d, which no TABLE_MAP event describes", id))
 	case m.parsed == nil:
 		return dst, stmtEnd, nil
-	case ev.typ == typePartialUpdateRows:
-		f := halt("BS-EVENT-UNSUPPORTED", fmt.Sprintf("a row event of %s.%s carries parts of JSON documents", m.parsed.Schema, m.parsed.Table),
-			"set binlog_row_value_options='' on the source, also in sessions, and copy the table anew")
-		return dst, false, f
 	}
 	e, err := rowimage.ParseRowsHeader(ev.typ, ev.body)
 	if err != nil {
@@ -105,7 +101,11 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 	if len(e.Data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
-	rows, err = rowimage.Split(h, e.Data, dst)
+	split := rowimage.Split
+	if e.Diffs {
+		split = rowimage.SplitDiffs
+	}
+	rows, err = split(h, e.Data, dst)
 	switch {
 	case err != nil && t.mariaDB && rowimage.OldTemporal(m.parsed):
 		return dst, false, halt("BS-TYPE-UNSUPPORTED", fmt.Sprintf("%s.%s has temporal columns with a fraction in the format of MariaDB 5.3 (mysql56_temporal_format=OFF), "+

@@ -66,9 +66,10 @@ type Layout struct {
 
 	insertColumns, identityColumns string
 
-	enums bool   // There is an ENUM or SET.
-	bound []int  // Generated columns that are stored, whose value may depend on the session: see AppendProof.
-	all   []byte // The bitmap of columns of a full image.
+	enums     bool   // There is an ENUM or SET.
+	documents bool   // There is a JSON column.
+	bound     []int  // Generated columns that are stored, whose value may depend on the session: see AppendProof.
+	all       []byte // The bitmap of columns of a full image.
 
 	identity *keyPlan // Nil for a keyless table.
 	keys     []*keyPlan
@@ -177,6 +178,8 @@ func (l *Layout) bindKind(col *column, i int) error {
 		col.digits = uint8(c.Precision)
 	case kindEnum, kindSet:
 		col.members, l.enums = members(c.ColumnType), true
+	case kindJSON:
+		l.documents = true
 	case kindBinary, kindBytes:
 		col.pad, col.intro = int(c.MaxBytes), "_binary'"
 		if from := charsetOf(sent); sent != 0 && (from == nil || from.name != "binary") {

@@ -60,7 +60,7 @@ func (l *Layout) columnsOf(cells []cell) []int {
 }
 
 // AppendAgain writes, for a row that an insert or update r has just written, the columns of its after-image but those with
-// index 0, and where the row is: "`id`=7,`item`='tea' WHERE `id`=7". The statement changes nothing, whichever of several
+// index 0 or with JSON differences, and where the row is: "`id`=7,`item`='tea' WHERE `id`=7". The statement changes nothing, whichever of several
 // identical rows it meets: it assigns what its condition has found. unique is false when the condition may hold for
 // several rows, and some is false when there is no column to write.
 func (l *Layout) AppendAgain(dst []byte, r *change.Row) (out []byte, unique, some bool, err error) {
@@ -71,7 +71,7 @@ func (l *Layout) AppendAgain(dst []byte, r *change.Row) (out []byte, unique, som
 	out = dst
 	for _, i := range l.columnsOf(after) {
 		c := &l.columns[i]
-		if !c.written || c.enumZero(after[i]) {
+		if !c.written || c.enumZero(after[i]) || c.isDiffs(after[i]) {
 			continue
 		}
 		if len(out) > len(dst) {

@@ -280,21 +280,25 @@ func (w *jsonWriter) integer(dst []byte, typ byte, b []byte) ([]byte, error) {
 	return strconv.AppendUint(dst, u, 10), nil
 }
 
-// payload cuts a value with a length before it: seven bits to a byte, low ones first, at most five bytes.
+// payload cuts a value with a length before it.
 func (w *jsonWriter) payload(b []byte) ([]byte, error) {
-	n := 0
+	n, width, ok := jsonLength(b)
+	if !ok || !w.spend(n) {
+		return nil, errJSONCorrupt
+	}
+	return b[width : width+n], nil
+}
+
+// jsonLength reads the length before a value: seven bits to a byte, low ones first, at most five bytes. width is how many
+// there are. ok is false when the value is cut off.
+func jsonLength(b []byte) (n, width int, ok bool) {
 	for i := 0; i < 5 && i < len(b); i++ {
 		n |= int(b[i]&0x7f) << (7 * i)
-		if b[i]&0x80 != 0 {
-			continue
+		if b[i]&0x80 == 0 {
+			return n, i + 1, n <= len(b)-i-1
 		}
-		b = b[i+1:]
-		if n > len(b) || !w.spend(n) {
-			return nil, errJSONCorrupt
-		}
-		return b[:n], nil
 	}
-	return nil, errJSONCorrupt
+	return 0, 0, false
 }
 
 // text writes a string or a key.

@@ -114,7 +114,7 @@ func TestParseRowsHeader(t *testing.T) {
 			}
 		})
 	}
-	for _, typ := range []byte{20, 39, 19} {
+	for _, typ := range []byte{20, 38, 40, 19} {
 		if _, err := ParseRowsHeader(typ, v2); err == nil {
 			t.Errorf("event type %d: no error", typ)
 		}

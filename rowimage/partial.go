@@ -19,7 +19,7 @@ const CodePartial = "BS-PARTIAL-IMAGE"
 //	MINIMAL  before: all but the primary key, or the first unique key of whole NOT NULL columns in the order of creation
 //	         insert: columns that took a literal default; computed defaults and AUTO_INCREMENT are in the image
 //	         update: columns that the statement, its triggers and ON UPDATE did not write
-//	NOBLOB   BLOB and TEXT columns outside that key, unless they were written
+//	NOBLOB   BLOB and TEXT columns outside that key, unless they were written; it has JSON and spatial ones
 //	both     nothing in before-images of tables without such a key
 //
 // They take the image with its bitmap of present columns, of Columns bits. Generated columns may be missing anywhere.
@@ -97,7 +97,7 @@ func (l *Layout) AppendPartialTuple(dst, img, present []byte) ([]byte, error) {
 
 // AppendPartialSet writes what an update changes, as AppendSet: the columns of the after-image, but not those that
 // the before-image shows to be the same. A column ON UPDATE CURRENT_TIMESTAMP that the after-image leaves out keeps
-// its value.
+// its value. Differences to JSON documents become changes of the row's own: see AppendDiffsDone.
 func (l *Layout) AppendPartialSet(dst []byte, r *change.Row) (out []byte, changed bool, err error) {
 	before, err := l.cells(r.Before, r.PresentBefore)
 	if err != nil {
@@ -111,6 +111,10 @@ func (l *Layout) AppendPartialSet(dst []byte, r *change.Row) (out []byte, change
 	for i := range after {
 		c, a, b := &l.columns[i], after[i], before[i]
 		differs := a.there && !(b.there && a.null == b.null && bytes.Equal(a.value, b.value))
+		if c.isDiffs(a) {
+			differs = len(a.value) > 1
+			a.there = differs
+		}
 		if !c.written || !differs && !c.onUpdate {
 			continue
 		}
@@ -118,10 +122,7 @@ func (l *Layout) AppendPartialSet(dst []byte, r *change.Row) (out []byte, change
 		if len(out) > len(dst) {
 			out = append(out, ',')
 		}
-		out = append(append(out, c.name...), '=')
-		if !a.there {
-			out = append(out, c.name...)
-		} else if out, err = c.appendCell(out, a); err != nil {
+		if out, err = c.appendAssignment(out, a); err != nil {
 			return dst, false, l.valueError(i, err)
 		}
 	}
@@ -234,6 +235,18 @@ func (l *Layout) cells(img, present []byte) ([]cell, error) {
 		return nil, l.imageError(errTrailing)
 	}
 	return cells, nil
+}
+
+// appendAssignment writes what makes the column hold v: itself, when v is not there.
+func (c *column) appendAssignment(dst []byte, v cell) ([]byte, error) {
+	if c.isDiffs(v) {
+		return c.appendDiffs(dst, v.value[1:])
+	}
+	dst = append(append(dst, c.name...), '=')
+	if !v.there {
+		return append(dst, c.name...), nil
+	}
+	return c.appendCell(dst, v)
 }
 
 // appendCell writes a value that is there.

@@ -134,6 +134,23 @@ func (l *lab) applyPartial(t *testing.T, def *schema.Table, rows []change.Row) e
 		if n, err := result.RowsAffected(); n != 1 || err != nil {
 			return fmt.Errorf("%d rows by %s (%v)", n, sql, err)
 		}
+		if err := l.diffsDone(t, layout, r); err != nil {
+			return fmt.Errorf("behind %s: %w", sql, err)
+		}
+	}
+	return nil
+}
+
+// diffsDone checks that the JSON differences of a row that has been written have all been applied.
+func (l *lab) diffsDone(t *testing.T, layout *Layout, r *change.Row) error {
+	t.Helper()
+	done, some, err := layout.AppendDiffsDone(nil, r)
+	if err != nil || !some {
+		return err
+	}
+	_, condition, _ := strings.Cut(string(done), " WHERE ") // The driver counts changed rows here, and this changes none.
+	if n := l.count(t, "SELECT COUNT(*) FROM "+layout.Table().QuotedName()+" WHERE "+condition); n != 1 {
+		return fmt.Errorf("differences that do not fit: %d rows have %s", n, condition)
 	}
 	return nil
 }

@@ -16,9 +16,11 @@ const (
 	writeRowsV2  = 30
 	updateRowsV2 = 31
 	deleteRowsV2 = 32
+
+	partialUpdateRows = 39 // MySQL 8.0.3 and later; otherwise as of version 2.
 )
 
-// RowsEvent is a WRITE_ROWS, UPDATE_ROWS or DELETE_ROWS event, its header read and its rows not yet cut. Slices
+// RowsEvent is a WRITE_ROWS, UPDATE_ROWS, PARTIAL_UPDATE_ROWS or DELETE_ROWS event, its header read and its rows not yet cut. Slices
 // point into the event's body.
 type RowsEvent struct {
 	TableID                     uint64 // Names the TABLE_MAP event that describes the rows.
@@ -26,12 +28,13 @@ type RowsEvent struct {
 	Op                          change.Op
 	Columns                     int    // Columns of the table at its place in the log.
 	PresentBefore, PresentAfter []byte // As in change.RowsHeader.
+	Diffs                       bool   // The rows are for SplitDiffs, not for Split.
 	Data                        []byte // The rows, for Split.
 }
 
 // ParseRowsHeader reads the header of a row event of version 1 (MySQL 5.1 to 5.5, MariaDB) or 2 (MySQL 5.6 and
-// later). body is the event behind its 19-byte common header, without the checksum. Other event types
-// (PARTIAL_UPDATE_ROWS, version 0) give an error: their images are laid out differently.
+// later), or a PARTIAL_UPDATE_ROWS event. body is the event behind its 19-byte common header, without the checksum. Other
+// event types (version 0) give an error: their images are laid out differently.
 //
 // Layout (rows_event.h, Rows_event): table id 6, flags 2, in version 2 extra data (length 2, itself included),
 // column count (packed), a bitmap of the columns present, for updates a second one for the after-images, rows.
@@ -41,7 +44,7 @@ func ParseRowsHeader(eventType byte, body []byte) (RowsEvent, error) {
 		return RowsEvent{}, fmt.Errorf("event type %d is no row event of version 1 or 2", eventType)
 	}
 	r := reader{data: body}
-	e := RowsEvent{TableID: r.uint(6), Flags: uint16(r.uint(2)), Op: op}
+	e := RowsEvent{TableID: r.uint(6), Flags: uint16(r.uint(2)), Op: op, Diffs: eventType == partialUpdateRows}
 	if v2 {
 		r.take(int(r.uint(2)) - 2) // Partition ids and NDB's data: nothing that a row depends on.
 	}
@@ -67,8 +70,8 @@ func rowsOp(eventType byte) (op change.Op, v2, ok bool) {
 	switch eventType {
 	case writeRowsV1, writeRowsV2:
 		return change.Insert, eventType == writeRowsV2, true
-	case updateRowsV1, updateRowsV2:
-		return change.Update, eventType == updateRowsV2, true
+	case updateRowsV1, updateRowsV2, partialUpdateRows:
+		return change.Update, eventType != updateRowsV1, true
 	case deleteRowsV1, deleteRowsV2:
 		return change.Delete, eventType == deleteRowsV2, true
 	}

@@ -124,7 +124,11 @@ func parseRows(t *testing.T, typ byte, body []byte, tables map[uint64]*change.Ta
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := Split(h, e.Data, nil)
+	split := Split
+	if e.Diffs {
+		split = SplitDiffs
+	}
+	rows, err := split(h, e.Data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,36 @@
+SET binlog_row_value_options='PARTIAL_JSON', binlog_transaction_compression=ON;
+UPDATE p SET a=JSON_SET(a,'$.x',2,'$.y[0]',9,'$.y[7]','end') WHERE id=1;
+UPDATE p SET a=JSON_REMOVE(a,'$.y[0]','$.y[last]'), b=JSON_SET(b,'$[1].k',false,'$[1]."new key"',JSON_OBJECT('o',JSON_ARRAY())) WHERE id=1;
+UPDATE p SET a=JSON_SET(a,'$.x.deep[0].z',CAST(1.50 AS DECIMAL(5,2)),'$.x.deep[0].d',CAST('2024-02-29' AS DATE),'$.x.deep[1]',CAST('-838:59:58.999999' AS TIME(6))) WHERE id=2;
+UPDATE p SET a=JSON_SET(a,'$.x.deep[0].u',CAST(7 AS UNSIGNED),'$.x.deep[0].big',18446744073709551615,'$.x.deep[0].f',1e0,'$.x.deep[0].m',-0e0,'$.x.deep[0].bin',0x00FF5C27,'$.x.deep[0].bit',b'101') WHERE id=2;
+UPDATE p SET b=JSON_SET(b,'$.""',REPEAT('d',20),'$."it''s \\"q\\" \\\\ ü"',CAST('null' AS JSON)) WHERE id=2;
+UPDATE p SET a=JSON_REPLACE(a,'$.y[last-1]',JSON_ARRAY(1,JSON_OBJECT('é','ü')),'$.u',33), n=3 WHERE id=3;
+UPDATE p SET a=JSON_REMOVE(a,'$.wide') WHERE id=3;
+UPDATE p SET a=JSON_SET(a,'$.wide',REPEAT('v',80000),'$.after',70000) WHERE id=3;
+UPDATE p SET a=JSON_SET(a,'$.after',-1,'$.y[0]',NULL) WHERE id=3;
+UPDATE p SET a=JSON_SET(JSON_REMOVE(JSON_REPLACE(a,'$.y[1]','was a date'),'$.y[0]'),'$.y[9]',TIMESTAMP'2024-02-29 23:59:59.000001','$.pad',NULL) WHERE id=4;
+UPDATE p SET b=JSON_SET(b,'$[0][0][1]','wrapped','$[0][0][0][0]',0) WHERE id=4;
+UPDATE p SET a=JSON_SET(a,'$.x',1.0,'$.z',id), n=COALESCE(n,0)+1;
+UPDATE p SET a=JSON_SET(a,'$.u',44) WHERE id=4;
+UPDATE p SET a=JSON_SET(a,'$.u',4) WHERE id=3;
+UPDATE p SET n=n+1 WHERE id=1;
+UPDATE p SET a=JSON_SET(a,'$.x',JSON_EXTRACT(a,'$.x')), n=-1 WHERE id=2;
+UPDATE p SET b=JSON_SET(b,'$.x',1) WHERE id=3;
+UPDATE m SET a=JSON_SET(a,'$.tags[0]',5) WHERE id=1;
+UPDATE m SET a=JSON_SET(a,'$.tags[1]',1) WHERE id=2;
+UPDATE m SET a=JSON_REMOVE(a,'$.tags[0]');
+-- session: 2
+UPDATE p SET a=JSON_SET(a,'$.x','whole');
+-- session: 1
+UPDATE p SET a=JSON_SET(a,'$.x[1]','part','$."c d"[0]',1);
+INSERT INTO p (id,a) VALUES (5,'{"x":1}') ON DUPLICATE KEY UPDATE n=1;
+INSERT INTO p (id,a) VALUES (1,'{"x":1}') ON DUPLICATE KEY UPDATE a=JSON_SET(p.a,'$.x','odku');
+REPLACE INTO p (id,a,b) VALUES (4,JSON_OBJECT('u',4,'pad',REPEAT('r',100)),'[]');
+UPDATE p SET a=JSON_SET(a,'$.u',40,'$.v',JSON_ARRAY(1e300)) WHERE id=4;
+DELETE FROM p WHERE id=2;
+SET binlog_row_image=MINIMAL;
+BEGIN;
+UPDATE p SET a=JSON_SET(a,'$.v','minimal','$.w',JSON_ARRAY());
+UPDATE p SET a=JSON_ARRAY_APPEND(JSON_SET(a,'$.v',1),'$.w',2.50);
+UPDATE p SET a=JSON_SET(a,'$.w[1]',DATE'2024-02-29');
+COMMIT;

@@ -1,0 +1,14 @@
+SET binlog_row_value_options='PARTIAL_JSON';
+UPDATE k SET j=JSON_SET(j,'$.y[0]',5) WHERE a=1 LIMIT 1;
+UPDATE k SET j=JSON_SET(j,'$.z',1.50,'$.y[1]',7) WHERE JSON_TYPE(j->'$.x')='DOUBLE';
+UPDATE k SET j=JSON_REMOVE(j,'$.y[0]') WHERE a=1 LIMIT 2;
+UPDATE u SET j=JSON_SET(j,'$.x',CAST(1 AS UNSIGNED),'$.y[2]',JSON_OBJECT()) LIMIT 3;
+SET binlog_row_image=MINIMAL;
+UPDATE k SET j=JSON_SET(j,'$.x',2) WHERE a=1 ORDER BY JSON_TYPE(j->'$.x') LIMIT 1;
+UPDATE k SET j=JSON_SET(j,'$.x','s','$.y[0]',JSON_ARRAY(1)), t='u' WHERE a=1 LIMIT 2;
+UPDATE u SET j=JSON_SET(j,'$.new',DATE'2024-02-29');
+SET binlog_row_image=NOBLOB;
+UPDATE k SET j=JSON_REMOVE(j,'$.x') LIMIT 1;
+UPDATE k SET t='v', j=JSON_SET(j,'$.pad','') LIMIT 1;
+DELETE FROM k WHERE a=1 LIMIT 1;
+UPDATE u SET a=1, j=JSON_SET(j,'$.new',0) LIMIT 1;

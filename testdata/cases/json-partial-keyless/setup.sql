@@ -1,0 +1,5 @@
+CREATE TABLE k (a INT, j JSON, t TEXT);
+INSERT INTO k VALUES (1,JSON_OBJECT('x',1,'y',JSON_ARRAY(1,2),'pad',REPEAT('p',100)),'t'),(1,JSON_OBJECT('x',1,'y',JSON_ARRAY(1,2),'pad',REPEAT('p',100)),'t'),
+ (1,JSON_OBJECT('x',1e0,'y',JSON_ARRAY(1,2),'pad',REPEAT('p',100)),'t'),(1,JSON_OBJECT('x',1.0,'y',JSON_ARRAY(1,2),'pad',REPEAT('p',100)),'t'),(2,NULL,NULL);
+CREATE TABLE u (a INT, j JSON, UNIQUE (a));
+INSERT INTO u SELECT NULL,j FROM k;

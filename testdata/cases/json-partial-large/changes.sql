@@ -1,0 +1,14 @@
+SET binlog_row_value_options='PARTIAL_JSON';
+BEGIN;
+UPDATE p SET a=JSON_SET(a,'$.x',1.50,'$.y[1]','a') WHERE id<4;
+UPDATE p SET a=JSON_ARRAY_INSERT(a,'$.y[0]','b') WHERE id<4;
+UPDATE p SET a=JSON_SET(a,'$.y[0]',0) WHERE id<4;
+UPDATE p SET a=JSON_SET(a,'$[50000]','middle','$[99999]',-1,'$[100000][0]',0) WHERE id=4;
+UPDATE p SET a=JSON_REMOVE(a,'$[0]','$[0]') WHERE id=4;
+UPDATE p SET a=JSON_SET(a,'$.y[0]',REPEAT('f',10),'$.y[1]',REPEAT('g',30),'$.x',70000) WHERE id=5;
+UPDATE p SET a=JSON_REMOVE(a,'$.y[1]') WHERE id=5;
+COMMIT;
+SET binlog_row_image=MINIMAL;
+UPDATE p SET a=JSON_SET(a,'$.pad2',REPEAT('z',3000000),'$.y[0]',DATE'2024-02-29') WHERE id<4;
+UPDATE p SET a=JSON_ARRAY_INSERT(a,'$.y[0]','c') WHERE id IN (1,5);
+UPDATE p SET a=JSON_REMOVE(a,'$[last-1]') WHERE id=4;
