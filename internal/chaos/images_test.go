@@ -12,11 +12,13 @@ import (
 )
 
 // imageSQL adds what partial images leave out: computed, literal and missing defaults, ON UPDATE, large columns, a
-// second unique key that the source takes for the key, cascades that the source logs itself.
+// second unique key that the source takes for the key, documents changed in parts, cascades that the source logs itself.
 var imageSQL = []string{
 	`CREATE TABLE shop.made (id INT PRIMARY KEY AUTO_INCREMENT, word VARCHAR(36) DEFAULT (UUID()), at TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3),
 		n INT DEFAULT 3, must INT NOT NULL, body TEXT, raw_bytes BLOB, doc JSON, twice INT AS (n*2) STORED, u INT, UNIQUE KEY (u), KEY (n))`,
 	"CREATE TABLE shop.two_keys (b INT NOT NULL, a INT NOT NULL, v TEXT, n INT DEFAULT 7, UNIQUE KEY z (b), UNIQUE KEY a (a))",
+	"CREATE TABLE shop.docs (id INT PRIMARY KEY, j JSON, n INT, KEY (n))",
+	"INSERT INTO shop.docs SELECT id, JSON_OBJECT('list', JSON_ARRAY('a', 1.50), 'x', id, 'pad', REPEAT('p', 200)), 0 FROM (SELECT 1 id UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) d",
 	"CREATE TABLE shop.loose (a INT DEFAULT 1, b TEXT, c TIMESTAMP NULL ON UPDATE CURRENT_TIMESTAMP)",
 	"CREATE TABLE shop.parent (id INT PRIMARY KEY)",
 	"CREATE TABLE shop.child (id INT PRIMARY KEY AUTO_INCREMENT, p INT NULL, note TEXT, FOREIGN KEY (p) REFERENCES shop.parent (id) ON DELETE SET NULL ON UPDATE CASCADE)",
@@ -25,7 +27,7 @@ var imageSQL = []string{
 // imageStatements draws a change of one of these tables.
 func imageStatements(rnd *rand.Rand) []string {
 	n, id := rnd.IntN(100), rnd.IntN(60)
-	switch rnd.IntN(14) {
+	switch rnd.IntN(17) {
 	case 0:
 		return []string{"INSERT INTO shop.made () VALUES (),()"}
 	case 1:
@@ -52,6 +54,13 @@ func imageStatements(rnd *rand.Rand) []string {
 		return []string{fmt.Sprintf("DELETE FROM shop.loose WHERE a=%d LIMIT 1", n)}
 	case 12:
 		return []string{fmt.Sprintf("INSERT IGNORE INTO shop.parent VALUES (%d)", id), fmt.Sprintf("INSERT INTO shop.child (p) VALUES (%d),(%d)", id, id)}
+	case 13: // Not idempotent: a second run would put it in or take it out twice.
+		return []string{fmt.Sprintf("UPDATE shop.docs SET j=JSON_SET(j,'$.list[99]',%d) WHERE id<%d", n, 2+id%5)}
+	case 14:
+		return []string{fmt.Sprintf("UPDATE shop.docs SET j=JSON_REMOVE(j,'$.list[0]') WHERE id=%d AND JSON_LENGTH(j,'$.list')>9", 1+id%5),
+			fmt.Sprintf("UPDATE shop.docs SET j=JSON_SET(j,'$.list[last]',%d.50,'$.x',%d), n=n+1 WHERE id=%d", n, n, 1+id%5)}
+	case 15:
+		return []string{fmt.Sprintf("UPDATE shop.docs SET id=id+100 WHERE id=%d", 1+id%5), fmt.Sprintf("UPDATE shop.docs SET id=id-100, j=JSON_SET(j,'$.moved',%d) WHERE id=%d", n, 101+id%5)}
 	default:
 		return []string{fmt.Sprintf("UPDATE shop.child SET note='n%d' WHERE p=%d", n, id), fmt.Sprintf("DELETE FROM shop.parent WHERE id=%d", id)}
 	}
@@ -65,7 +74,8 @@ func mixedImages(ctx context.Context, db *sql.DB, rnd *rand.Rand) (err error) {
 	}
 	defer func() { _ = c.Close() }()
 	image := func() string {
-		return "SET SESSION sql_mode='', binlog_row_image=" + []string{"FULL", "MINIMAL", "NOBLOB"}[rnd.IntN(3)]
+		return "SET SESSION sql_mode='', binlog_row_image=" + []string{"FULL", "MINIMAL", "NOBLOB"}[rnd.IntN(3)] +
+			", binlog_row_value_options=" + []string{"''", "PARTIAL_JSON"}[rnd.IntN(2)]
 	}
 	work := []string{image(), "BEGIN"}
 	for range 1 + rnd.IntN(4) {
@@ -82,7 +92,7 @@ func mixedImages(ctx context.Context, db *sql.DB, rnd *rand.Rand) (err error) {
 			break
 		}
 	}
-	_, back := c.ExecContext(ctx, "SET SESSION sql_mode=DEFAULT, binlog_row_image=DEFAULT")
+	_, back := c.ExecContext(ctx, "SET SESSION sql_mode=DEFAULT, binlog_row_image=DEFAULT, binlog_row_value_options=DEFAULT")
 	if err == nil {
 		err = back
 	}
