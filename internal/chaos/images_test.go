@@ -17,8 +17,8 @@ var imageSQL = []string{
 	`CREATE TABLE shop.made (id INT PRIMARY KEY AUTO_INCREMENT, word VARCHAR(36) DEFAULT (UUID()), at TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3),
 		n INT DEFAULT 3, must INT NOT NULL, body TEXT, raw_bytes BLOB, doc JSON, twice INT AS (n*2) STORED, u INT, UNIQUE KEY (u), KEY (n))`,
 	"CREATE TABLE shop.two_keys (b INT NOT NULL, a INT NOT NULL, v TEXT, n INT DEFAULT 7, UNIQUE KEY z (b), UNIQUE KEY a (a))",
-	"CREATE TABLE shop.docs (id INT PRIMARY KEY, j JSON, n INT, KEY (n))",
-	"INSERT INTO shop.docs SELECT id, JSON_OBJECT('list', JSON_ARRAY('a', 1.50), 'x', id, 'pad', REPEAT('p', 200)), 0 FROM (SELECT 1 id UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) d",
+	"CREATE TABLE shop.in_parts (id INT PRIMARY KEY, j JSON, n INT, KEY (n))",
+	"INSERT INTO shop.in_parts SELECT id, JSON_OBJECT('list', JSON_ARRAY('a', 1.50), 'x', id, 'pad', REPEAT('p', 200)), 0 FROM (SELECT 1 id UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) d",
 	"CREATE TABLE shop.loose (a INT DEFAULT 1, b TEXT, c TIMESTAMP NULL ON UPDATE CURRENT_TIMESTAMP)",
 	"CREATE TABLE shop.parent (id INT PRIMARY KEY)",
 	"CREATE TABLE shop.child (id INT PRIMARY KEY AUTO_INCREMENT, p INT NULL, note TEXT, FOREIGN KEY (p) REFERENCES shop.parent (id) ON DELETE SET NULL ON UPDATE CASCADE)",
@@ -55,12 +55,12 @@ func imageStatements(rnd *rand.Rand) []string {
 	case 12:
 		return []string{fmt.Sprintf("INSERT IGNORE INTO shop.parent VALUES (%d)", id), fmt.Sprintf("INSERT INTO shop.child (p) VALUES (%d),(%d)", id, id)}
 	case 13: // Not idempotent: a second run would put it in or take it out twice.
-		return []string{fmt.Sprintf("UPDATE shop.docs SET j=JSON_SET(j,'$.list[99]',%d) WHERE id<%d", n, 2+id%5)}
+		return []string{fmt.Sprintf("UPDATE shop.in_parts SET j=JSON_SET(j,'$.list[99]',%d) WHERE id<%d", n, 2+id%5)}
 	case 14:
-		return []string{fmt.Sprintf("UPDATE shop.docs SET j=JSON_REMOVE(j,'$.list[0]') WHERE id=%d AND JSON_LENGTH(j,'$.list')>9", 1+id%5),
-			fmt.Sprintf("UPDATE shop.docs SET j=JSON_SET(j,'$.list[last]',%d.50,'$.x',%d), n=n+1 WHERE id=%d", n, n, 1+id%5)}
+		return []string{fmt.Sprintf("UPDATE shop.in_parts SET j=JSON_REMOVE(j,'$.list[0]') WHERE id=%d AND JSON_LENGTH(j,'$.list')>9", 1+id%5),
+			fmt.Sprintf("UPDATE shop.in_parts SET j=JSON_SET(j,'$.list[last]',%d.50,'$.x',%d), n=n+1 WHERE id=%d", n, n, 1+id%5)}
 	case 15:
-		return []string{fmt.Sprintf("UPDATE shop.docs SET id=id+100 WHERE id=%d", 1+id%5), fmt.Sprintf("UPDATE shop.docs SET id=id-100, j=JSON_SET(j,'$.moved',%d) WHERE id=%d", n, 101+id%5)}
+		return []string{fmt.Sprintf("UPDATE shop.in_parts SET id=id+100 WHERE id=%d", 1+id%5), fmt.Sprintf("UPDATE shop.in_parts SET id=id-100, j=JSON_SET(j,'$.moved',%d) WHERE id=%d", n, 101+id%5)}
 	default:
 		return []string{fmt.Sprintf("UPDATE shop.child SET note='n%d' WHERE p=%d", n, id), fmt.Sprintf("DELETE FROM shop.parent WHERE id=%d", id)}
 	}
