@@ -34,12 +34,13 @@ func (t *jsonTypes) append(dst, doc []byte, value string) ([]byte, error) {
 	if err != errJSONTypes {
 		return out, err
 	}
-	// Every member of every object, then every element of every array, each in the order of the document.
-	list := func(dst []byte, expr string) []byte {
-		return join(dst, "(SELECT JSON_ARRAYAGG(CONCAT_WS('',JSON_TYPE(x),JSON_TYPE(y))) FROM JSON_TABLE(", expr,
+	// Every member of every object, then every element of every array, each in the order of the document. JSON_TABLE does
+	// not take a document that is made with a subquery (error 1210), as one with a TIMESTAMP is: it goes through a table.
+	list := func(dst []byte, from, doc string) []byte {
+		return join(dst, "(SELECT JSON_ARRAYAGG(CONCAT_WS('',JSON_TYPE(x),JSON_TYPE(y))) FROM ", from, "JSON_TABLE(", doc,
 			",'$' COLUMNS(NESTED PATH '$**.*' COLUMNS(x JSON PATH '$'),NESTED PATH '$**[*]' COLUMNS(y JSON PATH '$'))) AS t)")
 	}
-	return list(append(list(join(dst, " AND "), t.column), "<=>"...), value), nil
+	return list(append(list(join(dst, " AND "), "", t.column), "<=>"...), "(SELECT "+value+" AS doc) AS made,", "made.doc"), nil
 }
 
 // value appends a predicate for each such value of a document that appendJSON has read whole, which also bounds how

@@ -21,6 +21,10 @@ var siblings = []roundTrip{
 	{"JSON with many numbers", "", "a JSON", []string{
 		"CONCAT('[',REPEAT('1.5,',20000),'1]')", "JSON_SET(CONCAT('[',REPEAT('1.5,',20000),'1]'),'$[20000]',1.0)", "JSON_SET(CONCAT('[',REPEAT('1.5,',20000),'1]'),'$[20000]',CAST(1 AS UNSIGNED))",
 	}},
+	{"JSON with many numbers and what only a subquery makes", "", "a JSON", []string{
+		"(SELECT JSON_SET(CONCAT('[',REPEAT('1.5,',40),'1]'),'$[41]',t) FROM src.when_)", "(SELECT JSON_SET(CONCAT('[',REPEAT('1.5,',40),'1]'),'$[40]',1.0,'$[41]',t) FROM src.when_)",
+		"(SELECT JSON_SET(CONCAT('[',REPEAT('1.5,',40),'1]'),'$[41]',d) FROM src.when_)", "(SELECT JSON_SET(CONCAT('[',REPEAT('1.5,',40),'1]'),'$[41]',h) FROM src.typed WHERE n=1)",
+	}},
 	{"JSON times", "", "a JSON", []string{
 		"(SELECT JSON_ARRAY(d) FROM src.when_)", "(SELECT JSON_ARRAY(t) FROM src.when_)", "JSON_ARRAY('2024-02-29 12:34:56.000000')", "JSON_ARRAY(CAST('2024-02-29' AS DATE))", "JSON_ARRAY(CAST('2024-02-29' AS DATETIME))", "JSON_ARRAY('2024-02-29')",
 		"JSON_ARRAY(CAST('12:34:56' AS TIME))", "JSON_ARRAY('12:34:56.000000')",
