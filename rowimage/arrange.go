@@ -2,6 +2,7 @@ package rowimage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/binseal/binseal/change"
@@ -22,19 +23,42 @@ func arrange(m *change.TableMap, t *schema.Table) (*schema.Table, error) {
 	if missing != "" {
 		return nil, mismatch(m, t, &schema.Column{Name: missing}, "the target's table does not have the column")
 	}
-	for i := range a.Added {
-		if c := &a.Added[i]; c.Default == schema.ImplicitDefault {
-			return nil, &change.Fault{
+	if err := unfilled(t, a.Added); err != nil {
+		return nil, err
+	}
+	if a.Identity == nil && t.Identity != nil && m.PrimaryKey != nil {
+		return nil, unfound(m, t)
+	}
+	return a, nil
+}
+
+// unfilled refuses columns of the target's own that an INSERT cannot leave out, and unique keys in which its rows would all
+// have one value.
+func unfilled(t *schema.Table, added []schema.Column) error {
+	for i := range added {
+		if c := &added[i]; c.Default == schema.ImplicitDefault {
+			return &change.Fault{
 				Code: CodeMismatch, Class: change.ClassPerson, Where: place(t, c),
 				What: "the source does not have the column, and on the target it is NOT NULL and without a default: no row of the source fills it",
 				Next: "give the column a default on the target, let it be NULL, or drop it, then start again",
 			}
 		}
 	}
-	if a.Identity == nil && t.Identity != nil && m.PrimaryKey != nil {
-		return nil, unfound(m, t)
+	constant := func(p schema.KeyPart) bool {
+		return p.Column >= 0 && slices.ContainsFunc(added, func(c schema.Column) bool {
+			return c.Name == t.Columns[p.Column].Name && c.Default == schema.LiteralDefault && c.Generated == schema.NotGenerated && !c.Nullable
+		})
 	}
-	return a, nil
+	for _, k := range t.UniqueKeys() {
+		if !slices.ContainsFunc(k.Parts, func(p schema.KeyPart) bool { return !constant(p) }) {
+			return &change.Fault{
+				Code: CodeMismatch, Class: change.ClassPerson, Where: t.String(),
+				What: "the source has none of the columns of the target's unique key " + schema.QuoteName(k.Name) + ", and each row would take the same value in it",
+				Next: "drop the key on the target, or give one of its columns AUTO_INCREMENT or another default that is computed, then start again",
+			}
+		}
+	}
+	return nil
 }
 
 // unfound is the fault of a target whose keys all have a column that the source does not have, while the source's table

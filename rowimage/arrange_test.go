@@ -63,6 +63,13 @@ func TestBindByNameRefuses(t *testing.T) {
 		"a column in addition, NOT NULL and without a default": {func(_ *change.TableMap, t *schema.Table) {
 			t.Columns[1].Nullable, t.Columns[1].Default = false, schema.ImplicitDefault
 		}, "s.t, column `shop`", "a default"},
+		"a unique key over columns in addition alone, which take one value": {func(_ *change.TableMap, t *schema.Table) {
+			t.Columns[1].Nullable, t.Secondary[0].Parts = false, []schema.KeyPart{{Column: 1}}
+		}, "s.t", "AUTO_INCREMENT"},
+		"the same with NULL": {func(_ *change.TableMap, t *schema.Table) { t.Secondary[0].Parts = []schema.KeyPart{{Column: 1}} }, "", ""},
+		"the same with numbers": {func(_ *change.TableMap, t *schema.Table) {
+			t.Columns[1].Nullable, t.Columns[1].Default, t.Secondary[0].Parts = false, schema.ComputedDefault, []schema.KeyPart{{Column: 1}}
+		}, "", ""},
 		"a primary key over a column in addition": {func(_ *change.TableMap, t *schema.Table) {
 			t.Identity.Parts = []schema.KeyPart{{Column: 2}, {Column: 1}}
 		}, "s.t", "(`id`)"},

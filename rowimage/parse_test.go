@@ -2,6 +2,7 @@ package rowimage
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ func TestParseTableMapReadsOptionalMetadata(t *testing.T) {
 		metaDefaultCharset, 7, 252, 255, 0, 1, 63, 2, 8, // 255 for all texts but the second and third.
 		99, 2, 1, 2, // Of a type that is not known.
 		metaEnumColsCharset, 1, 33,
+		metaPrimaryPrefix, 4, 5, 0, 1, 7, // The sixth column, and seven bytes of the second.
 		metaColumnName, 14, 1, 'a', 1, 'b', 1, 'c', 1, 'd', 1, 'e', 1, 'f', 1, 'g',
 	}
 	id, got, err := ParseTableMap(tableMapBody(1<<47+5, m, optional...))
@@ -33,6 +35,7 @@ func TestParseTableMapReadsOptionalMetadata(t *testing.T) {
 	want.Unsigned = []bool{false, false, true, false, false, false, false}
 	want.Collations = []uint16{0, 255, 0, 63, 33, 8, 255}
 	want.Names = strings.Split("abcdefg", "")
+	want.PrimaryKey = []int{5, 1}
 	if diff := cmp.Diff(&want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -53,6 +56,24 @@ func TestParseMariaDBTableMapCountsMoreColumns(t *testing.T) {
 	}
 	if _, got, err = ParseTableMap(body); err != nil || got.MariaDB || got.Collations[2] != 63 {
 		t.Errorf("of MySQL: %+v, %v", got, err)
+	}
+}
+
+func TestParsePrimaryKey(t *testing.T) {
+	m, _ := tableOf(intColumn("a"), intColumn("b"), intColumn("c"))
+	for name, c := range map[string]struct {
+		optional []byte
+		want     []int // Nil where it is an error.
+	}{
+		"whole columns":           {[]byte{metaPrimaryKey, 2, 2, 0}, []int{2, 0}},
+		"prefixes":                {[]byte{metaPrimaryPrefix, 4, 1, 0, 0, 10}, []int{1, 0}},
+		"a column too many":       {[]byte{metaPrimaryKey, 1, 3}, nil},
+		"no length of the prefix": {[]byte{metaPrimaryPrefix, 3, 1, 0, 0}, nil},
+	} {
+		_, got, err := ParseTableMap(tableMapBody(1, m, c.optional...))
+		if (err != nil) != (c.want == nil) || err == nil && !slices.Equal(got.PrimaryKey, c.want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
 	}
 }
 

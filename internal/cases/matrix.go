@@ -48,6 +48,8 @@ var typeLines = []struct {
 	{"generated, invisible and hidden key columns", []string{"keys-generated", "keys-invisible", "keys-generated-proved", "ddl-gipk", "refuse-generated-zone", "refuse-generated-session"}, partialKeys, nil},
 	{"rows without a key", []string{"keys-keyless-all-types", "keys-keyless-duplicates", "keys-keyless-collation"}, append(partialImages, "image-minimal"), compressed},
 	{"keys under a collation, prefix keys", []string{"keys-collation-pk", "keys-prefix", "keys-unique-collation", "keys-collation-old"}, partialKeys, nil},
+	{"columns in another order on the target, or in addition", []string{"target-column-order", "target-column-order-types", "target-column-extra", "target-keyless-extra-pk", "refuse-target-no-default", "refuse-column-order"},
+		[]string{"target-column-order-minimal-image"}, nil},
 	{"foreign keys with cascades", []string{"fk-cascade", "fk-deep", "fk-set-null", "fk-self", "fk-levels", "fk-update-levels", "fk-update-two-levels"}, partialKeys, nil},
 }
 

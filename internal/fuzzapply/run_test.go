@@ -171,7 +171,8 @@ func (p *player) drop(all []*played, failed bool) {
 		if failed {
 			p.rig.Source.Exec(p.t, "DROP DATABASE IF EXISTS "+d.schema+"_to")
 			for _, name := range d.schemas() {
-				p.rig.Target.Exec(p.t, "DROP DATABASE IF EXISTS "+name)
+				// Foreign keys may lead from one to another.
+				p.rig.Target.Exec(p.t, "SET foreign_key_checks=0", "DROP DATABASE IF EXISTS "+name, "SET foreign_key_checks=1")
 			}
 		}
 	}
