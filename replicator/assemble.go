@@ -24,7 +24,7 @@ const (
 //
 //	GTID, QUERY BEGIN, (TABLE_MAP…, ROWS…)…, XID or QUERY COMMIT    a transaction of row changes
 //	GTID, QUERY                                                       DDL
-//	GTID, QUERY BEGIN, QUERY CREATE TABLE, (TABLE_MAP…, ROWS…)…, XID   CREATE TABLE … SELECT, from 8.0.21 on
+//	GTID, QUERY BEGIN, QUERY CREATE TABLE, (TABLE_MAP…, ROWS…)…, XID   CREATE TABLE … SELECT; before 8.0.21 only without a GTID
 //	GTID, TRANSACTION_PAYLOAD [QUERY BEGIN … XID]                     the same, compressed
 //	GTID, QUERY XA START, (TABLE_MAP…, ROWS…)…, QUERY XA END, XA_PREPARE   held until it is decided: see heldSet
 //	GTID, QUERY XA COMMIT or XA ROLLBACK                                   the decision
@@ -283,13 +283,16 @@ func (a *assembler) insideTransaction(ev event, q queryEvent) error {
 	if dropsTemporary(q.sql) {
 		return nil
 	}
-	if !a.opensTransaction(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
+	if !definesTable(q.sql) || a.part > 0 || len(a.rows) > 0 || q.errorCode != 0 {
 		return halt("BS-DDL-UNSUPPORTED", "a statement that defines tables stands inside a transaction, and it is not a CREATE TABLE … SELECT",
 			"create and fill its tables on the target by hand, then skip the transaction (binseal position skip)")
 	}
 	st, err := a.statement(ev, q)
 	if err != nil {
 		return err
+	}
+	if d, err := schema.ParseDDL(st); err == nil && !d.OpensTransaction { // What cannot be read is the applier's to refuse.
+		st.SQL += opening
 	}
 	txn := a.take(ev, false)
 	txn.DDL = st

@@ -288,6 +288,20 @@ func TestAssembly(t *testing.T) {
 				b.xid()
 			},
 			want: []string{"1 part first=true last=false DDL CREATE TABLE tmp_a (id INT) START TRANSACTION", "1 part first=false last=true"}},
+		"CREATE TABLE … SELECT before 8.0.21, without a GTID": {
+			byPosition: true,
+			build: func(_ *testing.T, b *builder) {
+				b.query("BEGIN")
+				b.query("CREATE TABLE `a` (\n  `id` int(11) NOT NULL\n) COMMENT='no START TRANSACTION'")
+				b.tableMap(7, "a")
+				b.insert(7, 1)
+				b.xid()
+				b.query("BEGIN")
+				b.query("CREATE TABLE `b` (\n  `id` int(11) NOT NULL\n)")
+				b.query("COMMIT")
+			},
+			want: []string{" part first=true last=false DDL CREATE TABLE `a` (\n  `id` int(11) NOT NULL\n) COMMENT='no START TRANSACTION' START TRANSACTION", " part first=false last=true a " + one,
+				" part first=true last=false DDL CREATE TABLE `b` (\n  `id` int(11) NOT NULL\n) START TRANSACTION", " part first=false last=true"}},
 		"CREATE TABLE … SELECT behind rows": {
 			build: func(_ *testing.T, b *builder) {
 				b.gtid(1)

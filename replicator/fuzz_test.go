@@ -252,7 +252,7 @@ func FuzzHeads(f *testing.F) {
 		if q, err := parseQuery(ev.body); err == nil {
 			classify(q.sql)
 			dropsTemporary(q.sql)
-			opensTransaction(q.sql)
+			definesTable(q.sql)
 		}
 	})
 }

@@ -132,28 +132,14 @@ func outOfOrder(g change.GTID) error {
 		"go on at file and position (binseal position set --at, with this place); give each server that writes by itself a gtid_domain_id of its own and set gtid_strict_mode=1")
 }
 
-// opensTransaction reports the statement of a CREATE TABLE … SELECT.
-func (a *assembler) opensTransaction(sql []byte) bool {
-	if a.mariadb == 0 {
-		return opensTransaction(sql)
-	}
-	first, rest := word(sql)
-	second, _ := word(rest)
-	return first == "CREATE" && second == "TABLE"
-}
-
 // utf8mb4GeneralCI is the collation's id.
 const utf8mb4GeneralCI = 45
 
-// fromMariaDB rewrites a statement into what MySQL executes as MariaDB did. The one that stands before its rows gets
-// the words that MySQL's log has there.
+// fromMariaDB rewrites a statement into what MySQL executes as MariaDB did.
 func (a *assembler) fromMariaDB(st *change.Statement) error {
 	sql, err := schema.FromMariaDB(st, a.mariadb)
 	if err != nil {
 		return err
-	}
-	if a.phase == open {
-		sql += " START TRANSACTION"
 	}
 	st.SQL, st.MariaDB = sql, true
 	st.Session.DefaultCollationUTF8MB4 = utf8mb4GeneralCI // What MariaDB means by utf8mb4 without a collation.

@@ -29,6 +29,7 @@ func TestExpect(t *testing.T) {
 		"equal\nquick\n# why":               {Quick: true, Sources: []string{"mysql"}},
 		"refuse: BS-DDL-UNSUPPORTED\n":      {Refuse: "BS-DDL-UNSUPPORTED", Sources: []string{"mysql"}},
 		"equal\ncolumns: by name\n":         {ByName: true, Sources: []string{"mysql"}},
+		"equal\nmodes: split\n":             {SplitOnly: true, Sources: []string{"mysql"}},
 		"equal\nsources: mysql56 mariadb\n": {Sources: []string{"mysql56", "mariadb"}},
 	} {
 		var got Case

@@ -61,7 +61,7 @@ var statementLines = []struct {
 	{"columns, keys and foreign keys", []string{"ddl-alter-columns", "ddl-alter-many", "ddl-keys", "ddl-foreign-keys", "fk-altered", "mariadb-ddl-forms", "mariadb-refuse-if-exists"}},
 	{"RENAME, swaps", []string{"ddl-rename-swap", "ddl-rename-three", "ddl-rename-chain", "ddl-ghost-swap"}},
 	{"CREATE, DROP, TRUNCATE, databases", []string{"ddl-truncate-drop", "ddl-drop-many", "ddl-create-like-options", "ddl-databases", "mariadb-refuse-or-replace"}},
-	{"CREATE TABLE … SELECT", []string{"ddl-ctas", "ddl-ctas-kinds"}},
+	{"CREATE TABLE … SELECT", []string{"ddl-ctas", "ddl-ctas-kinds", "ddl-ctas-by-position"}},
 	{"partitions", []string{"ddl-partitions", "ddl-partition-kinds", "ddl-exchange-partition", "refuse-exchange-partition"}},
 	{"the session behind a statement", []string{"ddl-context", "ddl-client-charset", "ddl-zone", "ddl-sql-mode-old", "refuse-sql-mode"}},
 	{"comments, odd names, failed statements", []string{"ddl-comments", "ddl-versioned", "names-special", "names-odd", "ddl-failed"}},
