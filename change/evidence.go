@@ -7,11 +7,15 @@ import "time"
 // its transactions anew, and once it has more of them than the checkpoint, its set contains the checkpoint's.
 //
 // The time is the original one's, in microseconds, and every replica of a history keeps it. Sources that do not log
-// it (before MySQL 8.0.1) leave the digest of the rows instead.
+// it (before MySQL 8.0.1) leave the digest of the rows instead; MariaDB's covers the second of each statement too, which
+// its replicas keep.
 type Evidence struct {
 	GTID     GTID      `json:"gtid"`
 	Original time.Time `json:"original_commit,omitzero"` // original_commit_timestamp; zero when the log does not carry it.
 	Digest   string    `json:"digest,omitempty"`         // Hex SHA-256 of the rows, where there is no time.
+	// Behind is the transaction before it in its domain, of MariaDB: by that the source is asked for this one. Zero for
+	// the first of a domain.
+	Behind GTID `json:"behind,omitzero"`
 }
 
 // IsZero reports that nothing is shown: for a transaction without GTID, or with neither a time nor rows.

@@ -64,6 +64,24 @@ func (s GTIDSet) positionString() string {
 // Domains lists the domains of a MariaDB position, in ascending order.
 func (s GTIDSet) Domains() []uint32 { return slices.Sorted(maps.Keys(s.domains)) }
 
+// Last is the last transaction of a domain in a position; zero when there is none.
+func (s GTIDSet) Last(domain uint32) GTID {
+	end, ok := s.domains[domain]
+	if !ok {
+		return GTID{}
+	}
+	return GTID{Domain: domain, Server: end.server, GNO: end.seq}
+}
+
+// EndingAt returns a position with another end of a domain, as an independent copy: at last, or without the domain when
+// that is zero.
+func (s GTIDSet) EndingAt(domain uint32, last GTID) GTIDSet {
+	out := s.Clone()
+	delete(out.domains, domain)
+	out.Add(last)
+	return out
+}
+
 // raise moves the end of a domain forward, never back.
 func (s *GTIDSet) raise(domain uint32, to domainEnd) {
 	if s.domains == nil {

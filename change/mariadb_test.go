@@ -85,3 +85,21 @@ func TestWhatIsNoPosition(t *testing.T) {
 		}
 	}
 }
+
+func TestEndsOfDomains(t *testing.T) {
+	s := position(t, "0-1-100,7-2-5")
+	if got := s.Last(7); got != (GTID{Domain: 7, Server: 2, GNO: 5}) {
+		t.Errorf("the last of domain 7 is %s", got)
+	}
+	if got := s.Last(3); !got.IsZero() {
+		t.Errorf("the last of a domain without any is %s", got)
+	}
+	for want, last := range map[string]GTID{"0-1-100,7-9-3": {Domain: 7, Server: 9, GNO: 3}, "0-1-100": {}} {
+		if got := s.EndingAt(7, last); got.String() != want {
+			t.Errorf("ending at %q: %s, want %s", last, got, want)
+		}
+	}
+	if got := s.EndingAt(3, GTID{Domain: 3, Server: 1, GNO: 1}); got.String() != "0-1-100,3-1-1,7-2-5" || s.String() != "0-1-100,7-2-5" {
+		t.Errorf("another domain: %s, of %s", got, s)
+	}
+}

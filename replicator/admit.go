@@ -60,7 +60,7 @@ func admitGTIDs(info SourceInfo, from change.Checkpoint) error {
 		return badStart("the GTID set to start from cannot be read", "correct start.gtid")
 	}
 	if !info.Executed.Contains(have) {
-		return sourceBehind(fmt.Sprintf("%d transactions of the checkpoint were never executed on the source", have.CountMissing(info.Executed)))
+		return sourceBehind(fmt.Sprintf("%d transactions of the checkpoint were never executed on the source", max(1, have.CountMissing(info.Executed))))
 	}
 	if !have.Contains(info.Purged) {
 		return purged(fmt.Sprintf("the source has purged %d transactions that were not applied yet", info.Purged.CountMissing(have)))
@@ -102,12 +102,12 @@ func badStart(what, next string) error {
 }
 
 func sourceBehind(what string) error {
-	return halt("BS-SOURCE-BEHIND", what+": it lost transactions, or it is another server",
+	return halt(codeBehind, what+": it lost transactions, or it is another server",
 		"if a replica was promoted before it had executed everything, let it catch up or connect the former source; else find out what the source lost, compare source and target, then copy the data anew and set its position (binseal position set --loaded)")
 }
 
 func purged(what string) error {
-	return halt("BS-BINLOG-PURGED", what,
+	return halt(codePurged, what,
 		"copy the data anew and set its position (binseal position set --loaded); before that, raise binlog_expire_logs_seconds on the source above the longest stop that you plan for")
 }
 

@@ -223,7 +223,7 @@ func (a *assembler) nameless() error {
 // reset forgets the last transaction; ev is the first event of the next.
 func (a *assembler) reset(ev event) {
 	a.gtid, a.committed, a.original, a.start, a.last = change.GTID{}, time.Time{}, time.Time{}, ev.start, ev.start
-	a.digest = rowDigest{}
+	a.digest = rowDigest{timed: a.mariadb != 0}
 	a.part, a.partStart, a.rows, a.bytes, a.marks, a.xa = 0, 0, nil, 0, nil, false
 	a.idle = false
 	a.tables.endStatement()
@@ -387,7 +387,7 @@ func (a *assembler) addRows(ev event) error {
 	if a.phase != open {
 		return malformed(errors.New("a row event outside a transaction"))
 	}
-	if !a.gtid.IsZero() && a.original.IsZero() && !a.gtid.IsMariaDB() {
+	if !a.byPosition && !a.gtid.IsZero() && a.original.IsZero() {
 		if err := a.digest.add(ev); err != nil {
 			return err
 		}
@@ -439,7 +439,7 @@ func (a *assembler) take(ev event, last bool) *change.Txn {
 	}
 	if last {
 		txn.End = ev.end
-		txn.Evidence = change.Evidence{GTID: a.gtid, Original: a.original, Digest: a.digest.sum()}
+		txn.Evidence = change.Evidence{GTID: a.gtid, Original: a.original, Digest: a.digest.sum(), Behind: a.seen.Last(a.gtid.Domain)}
 	}
 	length := ev.end.Pos - a.start.Pos // A transaction never spans two files.
 	txn.LogBytes, a.partStart = length-a.partStart, length

@@ -13,6 +13,8 @@ const (
 	codeChecksum = "BS-CHECKSUM"
 	codeTooLarge = "BS-TOO-LARGE"
 	codePosition = "BS-POSITION-INVALID"
+	codePurged   = "BS-BINLOG-PURGED"
+	codeBehind   = "BS-SOURCE-BEHIND"
 )
 
 // halt is a fault that needs a person. Invariant 6: what is not understood stops the stream at its position.

@@ -22,6 +22,8 @@ type flavour interface {
 	settings(serverID uint32, heartbeat time.Duration, from change.Checkpoint) []string
 	// dump asks for the log.
 	dump(l *link, serverID uint32, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error
+	// look asks for it likewise, by GTID, to see one transaction: see lookUp.
+	look(l *link, serverID uint32, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error
 }
 
 func flavourOf(mariaDB bool) flavour {
@@ -91,6 +93,10 @@ func (mysqlServer) dump(l *link, serverID uint32, from change.Checkpoint, gtids 
 	return byPosition(l, serverID, useHeartbeatV2, from.Resume(), frames)
 }
 
+func (m mysqlServer) look(l *link, serverID uint32, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error {
+	return m.dump(l, serverID, from, gtids, frames)
+}
+
 // mariadbServer is MariaDB 10.2 and later.
 type mariadbServer struct{}
 
@@ -149,4 +155,13 @@ func (mariadbServer) dump(l *link, serverID uint32, from change.Checkpoint, gtid
 		return l.dumpFrom(serverID, sendAnnotations, change.Position{Pos: 4})
 	}
 	return byPosition(l, serverID, sendAnnotations, from.Resume(), frames)
+}
+
+// look does not insist that the log has the transaction behind which it is asked for: a replica may begin with the next
+// one, and what it shows is the proof.
+func (m mariadbServer) look(l *link, serverID uint32, from change.Checkpoint, gtids change.GTIDSet, frames *framer) error {
+	if err := l.settings([]string{"SET @slave_gtid_strict_mode=0"}); err != nil {
+		return err
+	}
+	return m.dump(l, serverID, from, gtids, frames)
 }

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -13,10 +14,13 @@ import (
 
 // rowDigest sums up the rows of a transaction as any replica of its history logs them again: without table ids,
 // which each server counts for itself, and without a trace of how the rows were cut into events, which is up to each
-// server's binlog_row_event_max_size. The zero value is ready.
+// server's binlog_row_event_max_size. Timed, it covers the second at which each statement began as well: replicas of
+// MariaDB keep that of row events (not of the events around them). The zero value is ready.
 type rowDigest struct {
-	hash hash.Hash
-	off  bool // Rows were taken back that another server may never have logged.
+	hash  hash.Hash
+	timed bool
+	began uint32 // Of the statement before; events of one statement have the same time, however many they are.
+	off   bool   // Rows were taken back that another server may never have logged.
 }
 
 // add takes a rows event. Layout: rows_event.h, Rows_event: table id 6, flags 2, in version 2 a length of further
@@ -38,11 +42,19 @@ func (d *rowDigest) add(ev event) error {
 	if c.err != nil {
 		return malformed(c.err)
 	}
+	if d.timed && (d.hash == nil || d.began != ev.timestamp) {
+		d.began = ev.timestamp
+		d.write(binary.LittleEndian.AppendUint32(nil, ev.timestamp))
+	}
+	d.write(c.rest)
+	return nil
+}
+
+func (d *rowDigest) write(b []byte) {
 	if d.hash == nil {
 		d.hash = sha256.New()
 	}
-	d.hash.Write(c.rest)
-	return nil
+	d.hash.Write(b)
 }
 
 // sum is the digest; "" without rows.
@@ -62,8 +74,8 @@ func (d *rowDigest) sum() string {
 // the evidence that the checkpoint holds. That also finds a server that was restored to an older state and has
 // written another history since, behind the same server_uuid and the same GTIDs.
 //
-// Of MariaDB there is no evidence: its log has no time of the original, and a look at one transaction would need the
-// position before it. There the server must be the one that it was.
+// MariaDB is asked by the transaction before it in its domain, which the evidence names, and by the server's own end of
+// all other domains. Its identity, a hash of the machine, may change under one server too: then the proof tells.
 //
 // Errors are Run's.
 func (r *Reader) Admit(ctx context.Context, from change.Checkpoint) (change.Checkpoint, error) {
@@ -81,13 +93,15 @@ func (r *Reader) admit(ctx context.Context, from change.Checkpoint) (change.Chec
 	}
 	same, known := sameSource(from.Source, info.Source) == nil, from.Evidence
 	if known.IsZero() || info.Purged.Has(known.GTID) {
-		if same {
-			return from, nil // The log cannot show it any more; the server is the one that it was.
-		}
-		return from, at(unproved(from, info.Source), from.Pos, known.GTID)
+		return from, at(unshown(same, from, info.Source), from.Pos, known.GTID)
 	}
 	found, err := r.lookUp(ctx, info, known)
-	if err != nil {
+	switch f := change.FaultOf(err); {
+	case f != nil && f.Code == codePurged: // MariaDB does not tell before.
+		return from, at(unshown(same, from, info.Source), from.Pos, known.GTID)
+	case f != nil && f.Code == codeBehind:
+		found = change.Evidence{} // Its log lacks what the transaction follows on.
+	case err != nil:
 		return from, err
 	}
 	if !known.Shows(found) {
@@ -97,6 +111,14 @@ func (r *Reader) admit(ctx context.Context, from change.Checkpoint) (change.Chec
 		from.Pos, from.Undecided.Since, from.Source = change.Position{}, change.Position{}, info.Source
 	}
 	return from, nil
+}
+
+// unshown: the log cannot show the transaction any more. A server that is the one that it was goes on.
+func unshown(same bool, from change.Checkpoint, found change.Source) error {
+	if same {
+		return nil
+	}
+	return unproved(from, found)
 }
 
 // unproved: another server answers, and nothing can show that it has the same history.
@@ -125,26 +147,35 @@ const lookLimit = 10 * time.Minute
 
 // lookUp asks the source for one transaction that it has in its log, and gives its evidence of the same kind as known
 // is. The dump is asked to leave out all that the source has executed but this one, so whatever else comes lies
-// behind it, on any server, in whatever order it holds the transactions.
+// behind it, on any server, in whatever order it holds the transactions. On MariaDB that leaves in what follows on it in
+// its domain; a source whose log has something else there has another history, and nothing is found.
 func (r *Reader) lookUp(ctx context.Context, info SourceInfo, known change.Evidence) (change.Evidence, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	l, err := r.dial(ctx, info, change.Checkpoint{})
+	but := info.Executed.Without(known.GTID)
+	if info.MariaDB {
+		but = info.Executed.EndingAt(known.GTID.Domain, known.Behind)
+	}
+	from := change.Checkpoint{ByGTID: true, GTIDs: but.String()}
+	l, err := r.dial(ctx, info, from)
 	if err != nil {
 		return change.Evidence{}, err
 	}
 	defer l.close()
 	l.socket.waitFor(seekPatience)
-	if err := l.dumpBehind(r.cfg.ServerID, info.Executed.Without(known.GTID)); err != nil {
+	frames := framer{byGTID: true}
+	if err := flavourOf(info.MariaDB).look(l, r.cfg.ServerID, from, but, &frames); err != nil {
 		return change.Evidence{}, l.failed("ask for the last applied transaction", err)
 	}
-	frames := framer{byGTID: true}
-	look := &glance{known: known, payload: payloadReader{maxEvent: r.cfg.MaxRowBytes}}
+	look := &glance{known: known, payload: payloadReader{maxEvent: r.cfg.MaxRowBytes}, inflater: inflater{maxEvent: r.cfg.MaxRowBytes}}
 	defer look.payload.close()
 	for {
 		raw, err := l.read()
 		if err != nil {
 			return change.Evidence{}, r.ended(l, &frames, known.GTID, err)
+		}
+		if info.MariaDB && len(raw) >= headerSize && raw[4] == typeHeartbeat {
+			return change.Evidence{}, nil // Sent at the end of the log only: nothing has come.
 		}
 		ev, deliver, err := frames.next(raw)
 		if err != nil {
@@ -161,20 +192,30 @@ func (r *Reader) lookUp(ctx context.Context, info SourceInfo, known change.Evide
 
 // glance takes the evidence of the first transaction that comes.
 type glance struct {
-	known   change.Evidence
-	found   change.Evidence
-	open    bool // Behind BEGIN.
-	done    bool
-	digest  rowDigest
-	payload payloadReader
+	known    change.Evidence
+	found    change.Evidence
+	open     bool // Behind BEGIN.
+	done     bool
+	digest   rowDigest
+	payload  payloadReader
+	inflater inflater
 }
 
 func (g *glance) add(ev event) error {
 	switch ev.typ {
 	case typeGTID, typeTaggedGTID, typeAnonymousGTID:
 		return g.announced(ev)
+	case typeMariaDBGTID:
+		return g.announcedMariaDB(ev)
 	case typePayload:
 		return g.payload.each(ev, g.add)
+	case typeQueryCompressed, typeWriteRowsCompressedV1, typeUpdateRowsCompressedV1, typeDeleteRowsCompressedV1,
+		typeWriteRowsCompressed, typeUpdateRowsCompressed, typeDeleteRowsCompressed:
+		plain, err := g.inflater.inflate(ev)
+		if err != nil {
+			return malformed(err)
+		}
+		return g.add(plain)
 	case typeWriteRowsV1, typeUpdateRowsV1, typeDeleteRowsV1, typeWriteRows, typeUpdateRows, typeDeleteRows, typePartialUpdateRows:
 		return g.digest.add(ev)
 	case typeQuery:
@@ -205,5 +246,19 @@ func (g *glance) announced(ev event) error {
 	}
 	g.found = change.Evidence{GTID: e.gtid, Original: e.original}
 	g.done = !g.known.Original.IsZero()
+	return nil
+}
+
+// announcedMariaDB takes the GTID event. Where another transaction follows on the one before, nothing is found.
+func (g *glance) announcedMariaDB(ev event) error {
+	e, err := parseMariaDBGTID(ev)
+	if err != nil {
+		return malformed(err)
+	}
+	if g.done = e.gtid != g.known.GTID; g.done {
+		return nil
+	}
+	g.found.GTID, g.digest.timed = e.gtid, true
+	g.open = e.flags&(gtidStandalone|gtidCompletedXA) == 0
 	return nil
 }

@@ -25,7 +25,12 @@ type pair struct {
 // newPair starts the servers and a stream whose schema has come through; the daemon is stopped again.
 func newPair(t *testing.T, mode string, extra ...string) *pair {
 	t.Helper()
-	o := testmysql.SourceOptions()
+	return newPairOf(t, testmysql.SourceOptions(), mode, extra...)
+}
+
+// newPairOf does it with servers of another kind; extra are flags of the second.
+func newPairOf(t *testing.T, o testmysql.Options, mode string, extra ...string) *pair {
+	t.Helper()
 	o.CA, o.BinlogEncryption = newCA(t, "sources"), false
 	a := testmysql.StartT(t, o)
 	o.ServerID, o.Name, o.Extra = 102, "second", extra
