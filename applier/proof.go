@@ -49,6 +49,6 @@ func (w *writer) proveAll(l *rowimage.Layout, rows []*netChange, t *schema.Table
 // generatedElsewise: a generated column is not what the source has stored.
 func generatedElsewise(e *epoch, m *mismatch) error {
 	return &change.Fault{Code: "BS-GENERATED-SESSION", Class: change.ClassPerson, Where: e.span() + ": " + m.table.String(),
-		What: "the target computes a generated column to another value than the source has stored: the session that wrote the row, or that had opened the table, had other settings (sql_mode, div_precision_increment, lc_time_names …)",
+		What: "the target computes a generated column to another value than the source has stored: the session that wrote the row, or that had opened the table, had other settings (sql_mode, div_precision_increment, lc_time_names …), or the source is MariaDB, which computes some functions otherwise",
 		Next: "on the target alone make it a column that is not generated, and drop it again after cutover; or let the source's sessions have MySQL's defaults, compute the rows anew there and skip this transaction; or exclude the table"}
 }

@@ -157,7 +157,8 @@ func (l *Layout) bindColumn(i int) error {
 		return mismatch(l.source, l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
 	}
 	col.kind = kind
-	if c.SessionBound && (c.Generated == schema.StoredColumn || l.inKey(i)) {
+	// MariaDB and MySQL differ in functions of one name: JSON_EXTRACT() gives 1e3 there and 1000.0 here.
+	if c.SessionBound && (c.Generated == schema.StoredColumn || l.inKey(i)) || m.MariaDB && c.Generated == schema.StoredColumn {
 		l.bound = append(l.bound, i)
 	}
 	if m.Unsigned != nil && isNumeric(typ) && typ != typeYear && m.Unsigned[i] != c.Unsigned {

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, j JSON, g VARCHAR(40) AS (JSON_EXTRACT(j,'$.a')) PERSISTENT, n INT AS (id*2) STORED, v INT AS (id+1) VIRTUAL);
+CREATE TABLE k (j JSON, g VARCHAR(40) AS (JSON_EXTRACT(j,'$.a')) PERSISTENT, n INT);
+INSERT INTO t (id,j) VALUES (1,'{"a":5}'),(2,NULL),(3,'{"a": "x"}');
+INSERT INTO k (j,n) VALUES ('{"a":5}',1),('{"a":5}',1),(NULL,2);
