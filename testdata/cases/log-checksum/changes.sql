@@ -13,3 +13,5 @@ INSERT INTO k VALUES (5,'f');
 UPDATE k SET v=v+10;
 SET GLOBAL binlog_row_metadata=FULL;
 INSERT INTO k VALUES (6,'g');
+SET GLOBAL binlog_row_metadata=@metadata;
+INSERT INTO k VALUES (7,'h');

@@ -4,3 +4,4 @@ INSERT INTO t VALUES (1,4294967295);
 -- target: ALTER TABLE t MODIFY v INT UNSIGNED
 -- resume
 INSERT INTO t VALUES (2,2147483648);
+SET GLOBAL binlog_row_metadata=@metadata;
