@@ -92,6 +92,7 @@ func (w *writer) settings(session int) []Statement {
 	set := fmt.Sprintf("SET sql_mode=%s, time_zone='%s', innodb_lock_wait_timeout=1, lock_wait_timeout=1", pick("mode", lax, lax, lax, loose),
 		pick("zone", "+00:00", "+14:00", "-12:59", "-05:30"))
 	set += ", binlog_row_image=" + pick("image", "FULL", "FULL", "FULL", "MINIMAL", "NOBLOB")
+	set += ", binlog_row_value_options=" + pick("documents", "''", "PARTIAL_JSON")
 	set += ", binlog_transaction_compression=" + pick("compression", "OFF", "OFF", "ON")
 	set += ", foreign_key_checks=" + pick("foreign keys", "ON", "ON", "ON", "OFF")
 	set += ", transaction_isolation=" + pick("isolation", "'READ-COMMITTED'", "'READ-COMMITTED'", "'REPEATABLE-READ'")

@@ -40,12 +40,20 @@ func document(t *rapid.T) value {
 	return v
 }
 
-// edit changes a document in place, as far as it has the path.
+// edit changes a document in place, as far as it has the path; twice at times, which PARTIAL_JSON logs as two differences.
 func edit(t *rapid.T, column string) string {
-	path := rapid.SampledFrom([]string{"$.a", "$.b", "$[0]", "$[1]", "$.a[1]", "$"}).Draw(t, "path")
-	scalar := rapid.SampledFrom(scalars).Draw(t, "scalar")
-	return fmt.Sprintf(rapid.SampledFrom([]string{"JSON_SET(%s, '%s', %s)", "JSON_REPLACE(%s, '%s', %s)", "JSON_INSERT(%s, '%s', %s)", "JSON_ARRAY_APPEND(%s, '%s', %s)"}).
-		Draw(t, "edit"), column, path, scalar)
+	expr := column
+	for range rapid.IntRange(1, 2).Draw(t, "edits") {
+		path := rapid.SampledFrom([]string{"$.a", "$.b", "$[0]", "$[1]", "$.a[1]", "$.b[last]", "$.\"long name\"", "$.\"\"", "$"}).Draw(t, "path")
+		scalar := rapid.SampledFrom(scalars).Draw(t, "scalar")
+		forms := []string{"JSON_SET(%s, '%s', %s)", "JSON_SET(%s, '%s', %s)", "JSON_REPLACE(%s, '%s', %s)", "JSON_INSERT(%s, '%s', %s)", "JSON_ARRAY_APPEND(%s, '%s', %s)"}
+		if path != "$" {
+			forms = append(forms, "JSON_REMOVE(%s, '%s')")
+		}
+		form := rapid.SampledFrom(forms).Draw(t, "edit")
+		expr = fmt.Sprintf(form, []any{expr, path, scalar}[:strings.Count(form, "%s")]...)
+	}
+	return expr
 }
 
 // geometry is a spatial type, with or without an SRID of its own.
