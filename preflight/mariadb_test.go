@@ -195,6 +195,17 @@ func TestRealMariaDB(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the server has the settings that are asked for", func(t *testing.T) { settingsAreThere(t, source) })
+	t.Run("a replica that keeps what it gets to itself", func(t *testing.T) {
+		source.Exec(t, "SET GLOBAL gtid_slave_pos='9-9-9'")
+		if f := codes(check(t))["SOURCE_LOG_SLAVE_UPDATES"]; f.Severity != Must || !strings.Contains(f.Fix, "log_slave_updates=ON") {
+			t.Errorf("replica: %+v", f)
+		}
+		source.Exec(t, "SET GLOBAL gtid_slave_pos=''")
+		if f, ok := codes(check(t))["SOURCE_LOG_SLAVE_UPDATES"]; ok {
+			t.Errorf("no replica: %+v", f)
+		}
+	})
 	t.Run("the fixes mend it", func(t *testing.T) {
 		source.Exec(t, "SET GLOBAL gtid_strict_mode=ON", "SET GLOBAL binlog_row_metadata=FULL", "SET GLOBAL require_secure_transport=ON",
 			"GRANT REPLICATION MASTER ADMIN ON *.* TO repl@'%'")
@@ -204,33 +215,7 @@ func TestRealMariaDB(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what MySQL does not have", func(t *testing.T) {
-		source.Exec(t, "CREATE TABLE shop.versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "CREATE SEQUENCE shop.numbers",
-			"CREATE TABLE shop.odd (id UUID PRIMARY KEY, a INET4, b INET6, c VARCHAR(2000) COMPRESSED, d BLOB COMPRESSED)",
-			"CREATE TABLE shop.aria (id INT PRIMARY KEY) ENGINE=Aria", "SET GLOBAL mysql56_temporal_format=OFF",
-			"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)", "SET GLOBAL mysql56_temporal_format=ON")
-		target.Exec(t, "CREATE TABLE shop.odd (id BINARY(16) PRIMARY KEY, a BINARY(4), b BINARY(16), c VARCHAR(2000), d BLOB)",
-			"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)")
-		got := codes(check(t))
-		for code, objects := range map[string][]string{
-			"SOURCE_TABLES_VERSIONED":     {"shop.versioned"},
-			"SOURCE_SEQUENCES":            {"shop.numbers"},
-			"SOURCE_COLUMN_BYTES":         {"shop.odd.id: uuid as binary(16)", "shop.odd.a: inet4 as binary(4)", "shop.odd.b: inet6 as binary(16)"},
-			"SOURCE_COLUMNS_COMPRESSED":   {"shop.odd.c", "shop.odd.d"},
-			"SOURCE_COLUMNS_OLD_TEMPORAL": {"shop.old.b: datetime(3)", "shop.old.c: time(6)", "shop.old.d: timestamp(2)"},
-			"SOURCE_TABLE_ENGINE":         {"shop.aria: Aria"},
-			"TARGET_TABLES_MISSING":       {"shop.aria"},
-		} {
-			if f := got[code]; !slices.Equal(f.Objects, objects) {
-				t.Errorf("%s: %+v, want it with %v", code, f, objects)
-			}
-		}
-		for _, code := range []string{"TARGET_COLUMNS", "TABLES_UNSUPPORTED"} {
-			if f, ok := got[code]; ok {
-				t.Errorf("the target's columns fit: %+v", f)
-			}
-		}
-	})
+	t.Run("what MySQL does not have", func(t *testing.T) { onlyOfMariaDB(t, source, target, check) })
 	t.Run("an account without privileges", func(t *testing.T) {
 		source.Exec(t, "CREATE USER nobody@'%' IDENTIFIED BY '"+password+"' REQUIRE SSL")
 		options.Source = endpoint(t, "source", source.Addr, "nobody", source.CAFile)
@@ -242,4 +227,43 @@ func TestRealMariaDB(t *testing.T) {
 			t.Errorf("findings %v, want SOURCE_SELECT", got)
 		}
 	})
+}
+
+// settingsAreThere: a setting under another name would pass unseen.
+func settingsAreThere(t *testing.T, source *testmysql.Server) {
+	for _, name := range []string{"log_bin", "binlog_format", "binlog_row_image", "binlog_row_metadata", "binlog_checksum", "binlog_expire_logs_seconds", "encrypt_binlog", "gtid_binlog_state",
+		"gtid_slave_pos", "gtid_strict_mode", "log_slave_updates", "mysql56_temporal_format", "old_mode", "require_secure_transport", "wsrep_on", "max_allowed_packet", "lower_case_table_names"} {
+		if len(source.QueryT(t, "SHOW GLOBAL VARIABLES LIKE '"+name+"'")) != 1 || !slices.Contains(variables, name) {
+			t.Errorf("%s: no setting of this server, or not asked for", name)
+		}
+	}
+}
+
+// onlyOfMariaDB makes what MySQL does not have, and looks for it in the report.
+func onlyOfMariaDB(t *testing.T, source, target *testmysql.Server, check func(*testing.T) Report) {
+	source.Exec(t, "CREATE TABLE shop.versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "CREATE SEQUENCE shop.numbers",
+		"CREATE TABLE shop.odd (id UUID PRIMARY KEY, a INET4, b INET6, c VARCHAR(2000) COMPRESSED, d BLOB COMPRESSED)",
+		"CREATE TABLE shop.aria (id INT PRIMARY KEY) ENGINE=Aria", "SET GLOBAL mysql56_temporal_format=OFF",
+		"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)", "SET GLOBAL mysql56_temporal_format=ON")
+	target.Exec(t, "CREATE TABLE shop.odd (id BINARY(16) PRIMARY KEY, a BINARY(4), b BINARY(16), c VARCHAR(2000), d BLOB)",
+		"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)")
+	got := codes(check(t))
+	for code, objects := range map[string][]string{
+		"SOURCE_TABLES_VERSIONED":     {"shop.versioned"},
+		"SOURCE_SEQUENCES":            {"shop.numbers"},
+		"SOURCE_COLUMN_BYTES":         {"shop.odd.id: uuid as binary(16)", "shop.odd.a: inet4 as binary(4)", "shop.odd.b: inet6 as binary(16)"},
+		"SOURCE_COLUMNS_COMPRESSED":   {"shop.odd.c", "shop.odd.d"},
+		"SOURCE_COLUMNS_OLD_TEMPORAL": {"shop.old.b: datetime(3)", "shop.old.c: time(6)", "shop.old.d: timestamp(2)"},
+		"SOURCE_TABLE_ENGINE":         {"shop.aria: Aria"},
+		"TARGET_TABLES_MISSING":       {"shop.aria"},
+	} {
+		if f := got[code]; !slices.Equal(f.Objects, objects) {
+			t.Errorf("%s: %+v, want it with %v", code, f, objects)
+		}
+	}
+	for _, code := range []string{"TARGET_COLUMNS", "TABLES_UNSUPPORTED"} {
+		if f, ok := got[code]; ok {
+			t.Errorf("the target's columns fit: %+v", f)
+		}
+	}
 }
