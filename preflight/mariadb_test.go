@@ -65,6 +65,8 @@ func TestRulesOfMariaDB(t *testing.T) {
 			[]string{"must TARGET_COLUMNS", "warn SOURCE_COLUMN_BYTES"}},
 		"a type of a later release": {only(func(t *table) { t.columns[0].dataType, t.columns[0].columnType = "xmltype", "xmltype" }),
 			[]string{"must TABLES_UNSUPPORTED", "must TARGET_COLUMNS"}},
+		"a stored generated column": {only(func(t *table) { t.columns[1].generated, t.columns[1].stored = true, true }),
+			[]string{"must TARGET_COLUMNS", "warn SOURCE_COLUMNS_GENERATED"}},
 		"a compressed column": {only(func(t *table) { t.columns[1].compressed = true }), []string{"info SOURCE_COLUMNS_COMPRESSED"}},
 		"Aria":                {only(func(t *table) { t.engine = "Aria" }), []string{"warn SOURCE_TABLE_ENGINE"}},
 		"an old temporal column": {only(func(t *table) {
@@ -243,7 +245,7 @@ func settingsAreThere(t *testing.T, source *testmysql.Server) {
 func onlyOfMariaDB(t *testing.T, source, target *testmysql.Server, check func(*testing.T) Report) {
 	source.Exec(t, "CREATE TABLE shop.versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "CREATE SEQUENCE shop.numbers",
 		"CREATE TABLE shop.odd (id UUID PRIMARY KEY, a INET4, b INET6, c VARCHAR(2000) COMPRESSED, d BLOB COMPRESSED)",
-		"CREATE TABLE shop.aria (id INT PRIMARY KEY) ENGINE=Aria", "SET GLOBAL mysql56_temporal_format=OFF",
+		"CREATE TABLE shop.aria (id INT PRIMARY KEY, g INT AS (id+1) PERSISTENT, v INT AS (id) VIRTUAL) ENGINE=Aria", "SET GLOBAL mysql56_temporal_format=OFF",
 		"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)", "SET GLOBAL mysql56_temporal_format=ON")
 	target.Exec(t, "CREATE TABLE shop.odd (id BINARY(16) PRIMARY KEY, a BINARY(4), b BINARY(16), c VARCHAR(2000), d BLOB)",
 		"CREATE TABLE shop.old (id INT PRIMARY KEY, a DATETIME, b DATETIME(3), c TIME(6), d TIMESTAMP(2) NULL)")
@@ -254,6 +256,7 @@ func onlyOfMariaDB(t *testing.T, source, target *testmysql.Server, check func(*t
 		"SOURCE_COLUMN_BYTES":         {"shop.odd.id: uuid as binary(16)", "shop.odd.a: inet4 as binary(4)", "shop.odd.b: inet6 as binary(16)"},
 		"SOURCE_COLUMNS_COMPRESSED":   {"shop.odd.c", "shop.odd.d"},
 		"SOURCE_COLUMNS_OLD_TEMPORAL": {"shop.old.b: datetime(3)", "shop.old.c: time(6)", "shop.old.d: timestamp(2)"},
+		"SOURCE_COLUMNS_GENERATED":    {"shop.aria.g"},
 		"SOURCE_TABLE_ENGINE":         {"shop.aria: Aria"},
 		"TARGET_TABLES_MISSING":       {"shop.aria"},
 	} {

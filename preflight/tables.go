@@ -34,6 +34,7 @@ type column struct {
 	charset, collation         string
 	generated                  bool
 	unfilled                   bool // NOT NULL and without a default: an INSERT must name it.
+	stored                     bool // Generated, and kept in the table.
 	compressed, oldTemporal    bool // MariaDB: COMPRESSED; a temporal column in its format of 5.3.
 }
 
@@ -106,6 +107,7 @@ func (s *server) readColumns(ctx context.Context, q querier) error {
 				name: row[2], dataType: plainType(strings.ToLower(row[3])), columnType: plainType(row[4]), charset: plainCharset(row[5]),
 				collation:  strings.Replace(row[6], "utf8_", "utf8mb3_", 1),
 				generated:  generated,
+				stored:     strings.Contains(extra, "STORED GENERATED"),
 				unfilled:   row[8] == "1" && !generated && !strings.Contains(extra, "AUTO_INCREMENT") && !strings.Contains(extra, "DEFAULT_GENERATED"),
 				compressed: strings.Contains(row[4], " COMPRESSED"), oldTemporal: strings.Contains(row[4], "/* mariadb-5.3 */"),
 			})
