@@ -51,7 +51,7 @@ type assembler struct {
 	since      change.Position
 	sinceGTIDs string
 	skipped    []change.Span  // Transactions that are read again and were taken for applied: see passesOver.
-	seen       change.GTIDSet // Of MariaDB: all that lies before the open transaction, in the order of the log.
+	seen       change.GTIDSet // Of MariaDB, by GTID: all that lies before the open transaction, in the order of the log.
 	held       heldSet
 	undecided  change.Undecided // Describes held.
 	payload    payloadReader
@@ -460,7 +460,7 @@ func (a *assembler) finish(ev event, txn *change.Txn) error {
 
 // passed notes that a transaction is over.
 func (a *assembler) passed(g change.GTID) {
-	if g.IsMariaDB() {
+	if g.IsMariaDB() && !a.byPosition {
 		a.seen.Add(g)
 	}
 	a.done(g)

@@ -23,15 +23,17 @@ type framer struct {
 	proved   bool // An event was where it must be.
 	// discard is set when the dump had to begin before the place that was asked for: events up to it are dropped.
 	discard change.Position
-	// seeking holds the domains of which a MariaDB source may still leave out transactions: see seek.
-	seeking map[uint32]bool
+	// seeking holds the domains of which a MariaDB source may still leave out transactions: see seek. searching is set
+	// until the first transaction or heartbeat: the source is silent while it reads over what it leaves out.
+	seeking   map[uint32]bool
+	searching bool
 }
 
 // seek tells that a MariaDB source is asked by GTID. It reads the file in which the position lies from its begin and
 // leaves out, without a word, the transactions of each domain up to the position's: until a domain's first transaction
 // has come, one more may be missing before it. Behind that, nothing may be missing.
 func (f *framer) seek(from change.GTIDSet) {
-	f.seeking = map[uint32]bool{}
+	f.seeking, f.searching = map[uint32]bool{}, true
 	for _, domain := range from.Domains() {
 		f.seeking[domain] = true
 	}
@@ -54,6 +56,7 @@ func (f *framer) found(ev *event) {
 	}
 	if g, err := parseMariaDBGTID(*ev); err == nil && ev.typ == typeMariaDBGTID {
 		delete(f.seeking, g.gtid.Domain)
+		f.searching = false
 	}
 }
 
@@ -154,6 +157,7 @@ func (f *framer) advance(ev *event) error {
 // heartbeat holds the source's idea of the position against ours. In GTID mode the source skips what we have and
 // tells so by a heartbeat; nothing else may move the position without an event.
 func (f *framer) heartbeat(ev event) error {
+	f.searching = false
 	at, err := parseHeartbeat(ev)
 	if err != nil {
 		return malformed(err)

@@ -184,3 +184,30 @@ func TestFlagsOfMariaDBGTIDs(t *testing.T) {
 		}
 	}
 }
+
+// While a MariaDB source reads over what it leaves out, it sends no heartbeat: a link is not dead for that.
+func TestMariaDBIsSilentWhileItSearches(t *testing.T) {
+	for name, end := range map[string]func(b *builder){
+		"a heartbeat":   func(b *builder) { b.heartbeat(typeHeartbeat, b.pos+1000) },
+		"a transaction": func(b *builder) { b.pos += 1000; b.mariadbGTID(5, 0) },
+	} {
+		b := newBuilder(true)
+		b.add(typeGTIDList, 0, le(0, 4))
+		head := len(b.packets)
+		end(b)
+		f := framer{byGTID: true}
+		from, err := change.ParseGTIDSet("0-101-4,7-1-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.seek(from)
+		for i, p := range b.packets {
+			if _, _, err := f.next(p); err != nil {
+				t.Fatal(err)
+			}
+			if f.searching != (i < head) {
+				t.Errorf("%s: packet %d of %d: searching %v", name, i, len(b.packets), f.searching)
+			}
+		}
+	}
+}

@@ -192,13 +192,17 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release i
 	}
 	a.mariadb, a.tables.mariaDB = release, release != 0
 	defer a.payload.close()
+	patient := true // MariaDB searches within a file when it has sent the first events of it.
 	for first := true; ; first = false {
+		if patient && !first && !frames.searching {
+			l.socket.waitFor(2 * r.cfg.Heartbeat)
+			patient = false
+		}
 		raw, err := l.read()
 		if err != nil {
 			return r.ended(l, frames, a.gtidNow(), err)
 		}
 		if first {
-			l.socket.waitFor(2 * r.cfg.Heartbeat)
 			r.cfg.Started()
 		}
 		ev, deliver, err := frames.next(raw)

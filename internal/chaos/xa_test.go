@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/internal/testmysql"
 	"github.com/binseal/binseal/stream"
 )
@@ -62,28 +64,56 @@ func TestRandomKillsWithXA(t *testing.T) {
 			o.GTID = gtid
 			r := NewRig(t, Options{Mode: "split", Seed: s, Source: testmysql.StartT(t, o)})
 			r.carrySchema(t)
-			xa, load := r.startXA(t, 5, Pace(5*time.Millisecond)), r.StartLoad(t, 2, Pace(8*time.Millisecond), true)
-			rnd := rand.New(rand.NewPCG(s, 3))
-			prepared := 0
-			for n := range 12 {
-				d := r.Start(t, Normal)
-				d.Wait(time.Duration(20+rnd.IntN(1200)) * time.Millisecond)
-				if st, err := d.Status(t.Context()); err == nil {
-					prepared = max(prepared, st.Lag.PreparedXA)
-				}
-				d.Kill()
-				if n%4 == 0 {
-					r.Source.Exec(t, "FLUSH BINARY LOGS")
-				}
-			}
-			load.Stop()
-			xa.Stop()
-			t.Logf("%d XA transactions, %d failed on the source; up to %d prepared at a kill", xa.Transactions.Load(), xa.Failures.Load(), prepared)
-			if xa.Transactions.Load() == 0 {
-				t.Error("no XA transaction succeeded on the source")
-			}
+			r.killWithXA(t, 12)
 			r.decidedWhileDown(t)
 		})
+	}
+}
+
+// From MariaDB the position goes past what is undecided, so by GTID too the log is read again from before it: split by
+// GTID in two domains, then strictly by file and position.
+func TestRandomKillsWithXAFromMariaDB(t *testing.T) {
+	s := seed(t)
+	r := NewRig(t, Options{Mode: "split", Seed: s, Source: testmysql.StartT(t, testmysql.MariaDBSourceOptions())})
+	r.carrySchema(t)
+	run := func(kills int) {
+		t.Helper()
+		second := r.startClients(t, clients{n: 1, draws: 1 << 34, pace: Pace(10 * time.Millisecond), work: inAnotherDomain})
+		r.killWithXA(t, kills)
+		second.Stop()
+		r.decidedWhileDown(t)
+	}
+	run(10)
+	r.Source.Exec(t, "DELETE FROM shop.events WHERE kind=77")
+	finish(t, r)
+	file, pos, _, err := r.Source.LogEnd(t.Context())
+	must(t, err)
+	r.Mode, r.Name, r.Extra = "strict", "by-position", fmt.Sprintf("start: {file: %s, pos: %d}\n", file, pos)
+	run(6)
+}
+
+// killWithXA kills daemons at random under a load of XA and plain transactions, over rotated files.
+func (r *Rig) killWithXA(t *testing.T, kills int) {
+	t.Helper()
+	xa, load := r.startXA(t, 5, Pace(5*time.Millisecond)), r.StartLoad(t, 2, Pace(8*time.Millisecond), true)
+	rnd := rand.New(rand.NewPCG(r.Seed, 3))
+	prepared := 0
+	for n := range kills {
+		d := r.Start(t, Normal)
+		d.Wait(time.Duration(20+rnd.IntN(1200)) * time.Millisecond)
+		if st, err := d.Status(t.Context()); err == nil {
+			prepared = max(prepared, st.Lag.PreparedXA)
+		}
+		d.Kill()
+		if n%4 == 0 {
+			r.Source.Exec(t, "FLUSH BINARY LOGS")
+		}
+	}
+	load.Stop()
+	xa.Stop()
+	t.Logf("%d XA transactions, %d failed on the source; up to %d prepared at a kill", xa.Transactions.Load(), xa.Failures.Load(), prepared)
+	if xa.Transactions.Load() == 0 {
+		t.Error("no XA transaction succeeded on the source")
 	}
 }
 
@@ -106,7 +136,8 @@ func (r *Rig) decidedWhileDown(t *testing.T) {
 		d.Kill()
 		r.Source.Exec(t, "FLUSH BINARY LOGS")
 	}
-	r.Source.Exec(t, "XA COMMIT 'left'")
+	_, err = c.ExecContext(t.Context(), "XA COMMIT 'left'") // MariaDB has it from the session that prepared it.
+	must(t, err)
 	d := r.Start(t, Normal)
 	r.AwaitCaughtUp(t, d, time.Minute)
 	d.Await(t, 20*time.Second, "caught up with none prepared", func(st stream.Status) bool { return st.Lag.CaughtUp && st.Lag.PreparedXA == 0 })
@@ -155,4 +186,67 @@ func TestSkipByPositionWhileXAIsUndecided(t *testing.T) {
 		return st.Lag.CaughtUp && st.Lag.PreparedXA == 0 && len(st.Checkpt.Undecided.Skipped) == 0
 	})
 	d.Stop(t)
+}
+
+// On MariaDB a position stands for all numbers up to it, so only the next transaction of a domain can be skipped. An XA
+// PREPARE whose outcome the source did not log is in the position already, and is skipped out of what is undecided.
+func TestSkipFromMariaDB(t *testing.T) {
+	w := &wayOut{Rig: NewRig(t, Options{Mode: "strict", Source: testmysql.StartT(t, testmysql.MariaDBSourceOptions())})}
+	d := w.Start(t, Normal)
+	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
+	w.Source.Exec(t, "CREATE DATABASE shop", "CREATE TABLE shop.w (id INT PRIMARY KEY, v INT)")
+	insert := func(id int) { t.Helper(); w.Source.Exec(t, fmt.Sprintf("INSERT INTO shop.w VALUES (%d,1)", id)) }
+	insert(1)
+	w.Source.Exec(t, "SET binlog_format=STATEMENT; UPDATE shop.w SET v=v+1; SET binlog_format=ROW", "SET gtid_domain_id=7; INSERT INTO shop.w VALUES (70,1); SET gtid_domain_id=0")
+	insert(2)
+	insert(3)
+	st := awaitHalt(t, d, "BS-DML-STATEMENT")
+	stopHalted(t, d)
+	last := w.Source.QueryT(t, "SELECT REGEXP_SUBSTR(@@GLOBAL.gtid_binlog_pos, '0-101-[0-9]+')")[0][0]
+	code, out := w.Command(t.Context(), t, "position", "skip", "--gtid", last)
+	if code != int(change.ClassConfig) || !strings.Contains(out, "BS-POSITION-REFUSED") {
+		t.Fatalf("a skip that takes others along: exit code %d\n%s", code, out)
+	}
+	w.Target.Exec(t, "UPDATE shop.w SET v=v+1")
+	w.skip(t, st)
+	d = w.Start(t, Normal)
+	w.AwaitCaughtUp(t, d, 20*time.Second)
+	w.Equal(t)
+	w.loseXA(t)
+	w.Source.Exec(t, "XA START 'x'; INSERT INTO shop.w VALUES (9,1); XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'")
+	awaitHalt(t, d, "BS-XA-UNKNOWN")
+	st, err := d.Status(t.Context())
+	must(t, err)
+	stopHalted(t, d)
+	w.binseal(t, "position", "skip", "--gtid", st.Checkpt.Undecided.GTIDs)
+	d = w.Start(t, Normal)
+	insert(10)
+	w.AwaitCaughtUp(t, d, 20*time.Second)
+	w.Equal(t)
+	d.Stop(t)
+}
+
+// loseXA prepares an XA transaction in a session that ends then, and rolls it back without logging that.
+func (w *wayOut) loseXA(t *testing.T) {
+	t.Helper()
+	db, err := sql.Open("mysql", w.Source.RootDSN())
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), "XA START 'x'; INSERT INTO shop.w VALUES (8,1); XA END 'x'; XA PREPARE 'x'")
+	must(t, err)
+	must(t, db.Close())
+	c, err := w.Source.DB().Conn(t.Context())
+	must(t, err)
+	defer func() { _ = c.Close() }()
+	_, err = c.ExecContext(t.Context(), "SET sql_log_bin=0")
+	must(t, err)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err = c.ExecContext(t.Context(), "XA ROLLBACK 'x'"); err == nil {
+			break
+		}
+		if time.Now().After(end) { // Until the session has ended, it is that one's.
+			t.Fatal(err)
+		}
+	}
+	_, err = c.ExecContext(t.Context(), "SET sql_log_bin=1")
+	must(t, err)
 }
