@@ -84,6 +84,7 @@ type writer struct {
 	renamed  int      // Tables renamed so far.
 	branches int      // XA transactions begun so far, for fresh names.
 	prepared []branch // Those that are prepared and not decided.
+	decided  []string // Names of those whose outcome was drawn.
 }
 
 // settings draws how a session logs and checks.
