@@ -50,6 +50,9 @@ func edit(t *rapid.T, column string) string {
 		if path != "$" {
 			forms = append(forms, "JSON_REMOVE(%s, '%s')")
 		}
+		if strings.HasSuffix(path, "]") {
+			forms = append(forms, "JSON_ARRAY_INSERT(%s, '%s', %s)")
+		}
 		form := rapid.SampledFrom(forms).Draw(t, "edit")
 		expr = fmt.Sprintf(form, []any{expr, path, scalar}[:strings.Count(form, "%s")]...)
 	}

@@ -8,12 +8,20 @@ import (
 )
 
 // Folder writes a case as testdata/cases has them. failed are the indexes of the changes, and of the statements of
-// the setup, that the source refused: a case names them, the generator does not know them.
-func (c Case) Folder(dir, why string, failedSetup, failedChanges map[int]bool) error {
+// the setup, that the source refused: a case names them, the generator does not know them. Nor does it know moves, the
+// statements by which ByName was done on the target.
+func (c Case) Folder(dir, why string, failedSetup, failedChanges map[int]bool, moves ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	files := map[string]string{"expect": "equal\n# " + strings.ReplaceAll(why, "\n", "\n# ") + "\n", "setup.sql": c.setupText(failedSetup), "changes.sql": c.changesText(failedChanges)}
+	expect, setup := "equal\n", c.setupText(failedSetup)
+	if c.ByName {
+		expect += "columns: by name\n"
+	}
+	for _, move := range moves {
+		setup += "-- target: " + move + "\n"
+	}
+	files := map[string]string{"expect": expect + "# " + strings.ReplaceAll(why, "\n", "\n# ") + "\n", "setup.sql": setup, "changes.sql": c.changesText(failedChanges)}
 	if routes := RouteSets[c.Routes]; len(routes) > 0 {
 		files["rename"] = strings.Join(routes, "\n") + "\n"
 	}

@@ -24,7 +24,7 @@ func TestCasesBecomeFolders(t *testing.T) {
 	for seed := range 150 {
 		c := generator.Example(seed)
 		name := fmt.Sprintf("found-%d", seed)
-		if err := c.Folder(filepath.Join(dir, name), "why", nil, nil); err != nil {
+		if err := c.Folder(filepath.Join(dir, name), "why", nil, nil, "ALTER TABLE `${schema}`.`t0` MODIFY COLUMN `c2` int FIRST"); err != nil {
 			t.Fatal(err)
 		}
 		open := map[string]bool{} // Names of prepared XA transactions.
@@ -44,6 +44,7 @@ func TestCasesBecomeFolders(t *testing.T) {
 			}
 		}
 		seen[fmt.Sprintf("routes %d", c.Routes)]++
+		seen[fmt.Sprintf("by name %v", c.ByName)]++
 		if len(open) > 0 {
 			t.Errorf("seed %d leaves %d XA transactions prepared", seed, len(open))
 		}
@@ -57,7 +58,7 @@ func TestCasesBecomeFolders(t *testing.T) {
 			t.Errorf("case %d: routes %v", i, c.Config.Rename)
 		}
 	}
-	for _, kind := range append(kinds, "routes 0", "routes 1", "routes 2", "routes 3") {
+	for _, kind := range append(kinds, "routes 0", "routes 1", "routes 2", "routes 3", "by name true", "by name false") {
 		if seen[kind] == 0 {
 			t.Errorf("%s: never drawn", kind)
 		}

@@ -38,8 +38,8 @@ func TestFuzzApply(t *testing.T) {
 			p := &player{rig: rig, t: t, build: chaos.Normal}
 			f := &fuzzer{Generator: facts.Generator(), player: p, seed: seed}
 			found := f.until(time.Now().Add(limit / 2))
-			t.Logf("%d cases from seed %d, %d with routes: %d statements, %d refused by the source, %d XA COMMIT; %d tables, %d refused; %d rows compared",
-				p.tally.cases, seed, p.tally.routed, p.tally.statements, p.tally.refused, p.tally.xa, p.tally.tables, p.tally.tablesRefused, p.tally.rows)
+			t.Logf("%d cases from seed %d, %d with routes, %d with columns elsewhere: %d statements, %d refused by the source, %d XA COMMIT; %d tables, %d refused; %d rows compared",
+				p.tally.cases, seed, p.tally.routed, p.tally.moved, p.tally.statements, p.tally.refused, p.tally.xa, p.tally.tables, p.tally.tablesRefused, p.tally.rows)
 			if found != nil {
 				t.Fatal(found.write(t, "../../testdata/cases"))
 			}
@@ -151,7 +151,7 @@ func (f *fuzzer) shrink(seed int) *failure {
 func (f *failure) write(t *testing.T, cases string) string {
 	dir := filepath.Join(cases, fmt.Sprintf("found-%d", f.seed))
 	why := fmt.Sprintf("Found by make fuzz-apply, seed %d, %s mode.\n%s", f.seed, f.mode, f.verdict)
-	if err := f.Folder(dir, why, f.failedSetup, f.failedChanges); err != nil {
+	if err := f.Folder(dir, why, f.failedSetup, f.failedChanges, f.moves...); err != nil {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("seed %d, %s: %s\nwritten to %s; BINSEAL_FUZZ_SEED=%d repeats it", f.seed, f.mode, f.verdict, dir, f.seed)
