@@ -1,0 +1,222 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/internal/testmysql"
+)
+
+// Settings of both servers, and of the target.
+const (
+	bufferPoolMB = 2048
+	redoLog      = "--innodb-redo-log-capacity=2G"
+)
+
+// arena is a source and a target between which one workload is run.
+type arena struct {
+	source, target *testmysql.Server
+	dir            string // For configs and logs.
+	password       string
+
+	start, end   change.GTIDSet // The source's transactions before and behind the backlog.
+	transactions int64          // Of the backlog.
+	changes      int64          // Rows that it inserts, updates and deletes.
+	logBytes     uint64
+
+	follow func(context.Context) error // Of a steady run: what happens while a contender follows.
+}
+
+// newArena starts the servers: the source with GTIDs and an encrypted binary log, the target encrypted at rest, without
+// a binary log as Aurora by default, unless o says otherwise.
+func newArena(ctx context.Context, dir string, targetOptions testmysql.Options) (a *arena, err error) {
+	a = &arena{dir: dir, password: rand.Text()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	source := testmysql.SourceOptions()
+	source.BufferPoolMB, source.Extra = bufferPoolMB, []string{redoLog}
+	if a.source, err = testmysql.Start(ctx, source); err != nil {
+		return a, err
+	}
+	targetOptions.BufferPoolMB = bufferPoolMB
+	targetOptions.Extra = append(targetOptions.Extra, redoLog, "--skip-replica-start=ON")
+	if a.target, err = testmysql.Start(ctx, targetOptions); err != nil {
+		return a, err
+	}
+	if err := os.WriteFile(a.path("password"), []byte(a.password), 0o600); err != nil {
+		return a, err
+	}
+	return a, errors.Join(a.source.CreateReplicationUser(ctx, "repl", a.password), a.target.CreateApplierUser(ctx, "applier", a.password, schemaName))
+}
+
+// targetOptions are those of a target that native replication can read into as well.
+func targetOptions() testmysql.Options {
+	o := testmysql.TargetOptions()
+	o.Extra = []string{"--gtid-mode=ON", "--enforce-gtid-consistency=ON"}
+	return o
+}
+
+func (a *arena) close() error {
+	var errs []error
+	for _, s := range []*testmysql.Server{a.source, a.target} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *arena) path(name string) string { return filepath.Join(a.dir, name) }
+
+// prepare gives both sides the workload's rows, saves the target's state, and writes the backlog.
+func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
+	for _, s := range []*testmysql.Server{a.source, a.target} {
+		if err := w.Prepare(ctx, s.DB(), p.Size, p.Seed); err != nil {
+			return err
+		}
+	}
+	var err error
+	if a.start, err = a.executed(ctx); err != nil {
+		return err
+	}
+	if err := a.target.Run(ctx, "SET GLOBAL gtid_purged = '"+a.start.String()+"'"); err != nil {
+		return err
+	}
+	if err := a.target.SaveData(ctx); err != nil {
+		return err
+	}
+	before, err := a.changed(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.Write(ctx, a.source.DB(), p.Size, p.Seed, max(1, p.Times)); err != nil {
+		return err
+	}
+	after, err := a.changed(ctx)
+	if err != nil {
+		return err
+	}
+	a.changes = after - before
+	if a.end, err = a.executed(ctx); err != nil {
+		return err
+	}
+	a.transactions = a.end.Minus(a.start).Count()
+	a.logBytes, err = a.logSize(ctx)
+	return err
+}
+
+func (a *arena) executed(ctx context.Context) (change.GTIDSet, error) {
+	_, _, gtids, err := a.source.LogEnd(ctx)
+	if err != nil {
+		return change.GTIDSet{}, err
+	}
+	return change.ParseGTIDSet(gtids)
+}
+
+// changed counts the rows that the source has changed since its start.
+func (a *arena) changed(ctx context.Context) (int64, error) {
+	rows, err := a.source.Query(ctx, "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_rows_inserted','Innodb_rows_updated','Innodb_rows_deleted')")
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, row := range rows {
+		n, err := strconv.ParseInt(row[1], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// logSize is the size of the source's log, in bytes. What lies before the backlog is small.
+func (a *arena) logSize(ctx context.Context) (uint64, error) {
+	rows, err := a.source.Query(ctx, "SHOW BINARY LOGS")
+	if err != nil {
+		return 0, err
+	}
+	var sum uint64
+	for _, row := range rows {
+		n, err := strconv.ParseUint(row[1], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// reset puts the target back to where the workload's backlog begins, and reads its tables into memory.
+func (a *arena) reset(ctx context.Context) error {
+	if err := a.target.RestoreData(ctx); err != nil {
+		return err
+	}
+	tables, err := a.target.Query(ctx, "SELECT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA='"+schemaName+"' AND SEQ_IN_INDEX=1")
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if _, err := a.target.Query(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s.%s FORCE INDEX (`%s`)", schemaName, t[0], t[1])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differences compares both sides' tables.
+func (a *arena) differences(ctx context.Context) ([]string, error) {
+	differences, _, err := testmysql.Compare(ctx, a.source.DB(), a.target.DB(), schemaName)
+	return differences, err
+}
+
+// cpuSeconds is what a process has used of the processors, in user and system mode, since its start.
+// Layout: proc(5), /proc/pid/stat, fields 14 and 15, in ticks of 10 ms.
+func cpuSeconds(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // The program's name may hold spaces.
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	}
+	var ticks float64
+	for _, f := range fields[11:13] { // Numbered from 3, the state.
+		n, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return ticks / 100, nil
+}
+
+// await polls until done holds, every 10 ms, which is far below the shortest run.
+func await(ctx context.Context, limit time.Duration, what string, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		ok, err := done()
+		if err != nil || ok {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %s: %s", limit, what)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}

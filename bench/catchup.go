@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/binseal/binseal/internal/testmysql"
+)
+
+// Run is one catch-up.
+type Run struct {
+	Workload     string  `json:"workload"`
+	Contender    string  `json:"contender"`
+	Round        int     `json:"round"`
+	Seconds      float64 `json:"seconds"` // From the start of the daemon, or of the replica's threads, to the last commit on the target.
+	Transactions int64   `json:"transactions"`
+	Changes      int64   `json:"changes"` // Row changes.
+	LogBytes     uint64  `json:"log_bytes"`
+	DaemonCPU    float64 `json:"daemon_cpu_seconds"` // Of the daemon, or of the client programs; 0 of native replication.
+	TargetCPU    float64 `json:"target_cpu_seconds"`
+	SourceCPU    float64 `json:"source_cpu_seconds"`
+	PeakRSS      int64   `json:"peak_rss_bytes"` // Of the daemon.
+	Equal        bool    `json:"equal"`          // Both sides' tables were compared byte by byte.
+}
+
+// Plan is what a bench is to do.
+type Plan struct {
+	Name       string // Of the results' files.
+	Machine    Machine
+	Workloads  []*Workload
+	Contenders []Contender
+	Rounds     int
+	Size       Size
+	Seed       uint64
+	Times      int    // Multiplies the backlog, not the tables; 0 is 1.
+	Baseline   string // Begin of the names of the contenders whose best is the measure of the others; "" for native replication.
+	// Target adds to the settings of the target, such as a binary log.
+	Target func(*testmysql.Options)
+	Out    io.Writer // Progress, a line each run.
+}
+
+// CatchUp runs each contender over the same backlog of each workload, round by round, all in turn within a round.
+func CatchUp(ctx context.Context, p Plan) ([]Run, error) {
+	var all []Run
+	for _, w := range p.Workloads {
+		runs, err := catchUp(ctx, p, w)
+		all = append(all, runs...)
+		if err != nil {
+			return all, fmt.Errorf("workload %s: %w", w.Name, err)
+		}
+	}
+	return all, nil
+}
+
+func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
+	dir, err := os.MkdirTemp("", "binseal-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	options := targetOptions()
+	if p.Target != nil {
+		p.Target(&options)
+	}
+	a, err := newArena(ctx, dir, options)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	began := time.Now()
+	if err := a.prepare(ctx, w, p); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(p.Out, "%s: %s; %d transactions, %d row changes, %d MB of log, made in %s\n", w.Name, w.About, a.transactions, a.changes, a.logBytes>>20, time.Since(began).Round(time.Second))
+	for round := 1; round <= p.Rounds; round++ {
+		for _, c := range p.Contenders {
+			if c.Once && round > 1 {
+				continue
+			}
+			r, err := a.measure(ctx, w, c, round)
+			if err != nil {
+				return runs, fmt.Errorf("%s, round %d: %w", c.Name, round, err)
+			}
+			fmt.Fprintf(p.Out, "  %d  %-22s %8.2f s  %8.0f trx/s  %8.0f rows/s  cpu: daemon %6.2f target %6.2f source %5.2f s  peak %4d MiB\n", round, c.Name, r.Seconds,
+				float64(r.Transactions)/r.Seconds, float64(r.Changes)/r.Seconds, r.DaemonCPU, r.TargetCPU, r.SourceCPU, r.PeakRSS>>20)
+			runs = append(runs, r)
+		}
+	}
+	return runs, nil
+}
+
+// measure is one run: the target as it was, the contender, a comparison of both sides.
+func (a *arena) measure(ctx context.Context, w *Workload, c Contender, round int) (Run, error) {
+	r := Run{Workload: w.Name, Contender: c.Name, Round: round, Transactions: a.transactions, Changes: a.changes, LogBytes: a.logBytes}
+	if err := a.reset(ctx); err != nil {
+		return r, err
+	}
+	target, err := cpuSeconds(a.target.PID())
+	if err != nil {
+		return r, err
+	}
+	source, err := cpuSeconds(a.source.PID())
+	if err != nil {
+		return r, err
+	}
+	if err := c.run(ctx, a, &r); err != nil {
+		return r, err
+	}
+	if r.TargetCPU, err = cpuSeconds(a.target.PID()); err != nil {
+		return r, err
+	}
+	if r.SourceCPU, err = cpuSeconds(a.source.PID()); err != nil {
+		return r, err
+	}
+	r.TargetCPU, r.SourceCPU = r.TargetCPU-target, r.SourceCPU-source
+	differences, err := a.differences(ctx)
+	if err != nil {
+		return r, err
+	}
+	if r.Equal = len(differences) == 0; !r.Equal {
+		return r, fmt.Errorf("the sides differ at the end: %v", differences)
+	}
+	return r, nil
+}

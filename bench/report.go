@@ -1,0 +1,235 @@
+package bench
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Results are what a bench writes down.
+type Results struct {
+	Name     string            `json:"name"`
+	At       time.Time         `json:"at"`
+	Machine  Machine           `json:"machine"`
+	Settings map[string]string `json:"server_settings"` // Of both servers, beside their defaults.
+	Size     Size              `json:"size"`
+	Seed     uint64            `json:"seed"`
+	Rounds   int               `json:"rounds"`
+	Runs     []Run             `json:"runs"`
+	Summary  []Summary         `json:"summary"`
+}
+
+// Machine is where a bench ran.
+type Machine struct {
+	CPU    string  `json:"cpu"`
+	Cores  int     `json:"cores"`
+	Memory int64   `json:"memory_bytes"`
+	Kernel string  `json:"kernel"`
+	Go     string  `json:"go"`
+	Server string  `json:"server"`
+	Load   float64 `json:"load_before"` // Average over a minute, before the first run.
+}
+
+// Summary is the median of a contender's rounds on a workload.
+type Summary struct {
+	Workload  string  `json:"workload"`
+	Contender string  `json:"contender"`
+	Rounds    int     `json:"rounds"`
+	Seconds   float64 `json:"seconds"`
+	Fastest   float64 `json:"fastest_seconds"`
+	Slowest   float64 `json:"slowest_seconds"`
+	TrxPerS   float64 `json:"transactions_per_second"`
+	RowsPerS  float64 `json:"row_changes_per_second"`
+	DaemonCPU float64 `json:"daemon_cpu_seconds"`
+	TargetCPU float64 `json:"target_cpu_seconds"`
+	PeakRSS   int64   `json:"peak_rss_bytes"`
+	Ratio     float64 `json:"ratio"` // To the best median of the baseline on the workload; 0 without one.
+	Goal      float64 `json:"goal"`  // The ratio that is asked for; 0 where none is.
+}
+
+// Summarise takes the median of each contender, and the ratio to the best of those whose names begin with baseline.
+func Summarise(workloads []*Workload, runs []Run, baseline string) []Summary {
+	var all []Summary
+	for _, w := range workloads {
+		var of []Summary
+		for _, r := range runs {
+			if r.Workload == w.Name && !slices.ContainsFunc(of, func(s Summary) bool { return s.Contender == r.Contender }) {
+				of = append(of, median(w, r.Contender, runs))
+			}
+		}
+		best := 0.0
+		for _, s := range of {
+			if strings.HasPrefix(s.Contender, baseline) && (best == 0 || s.Seconds < best) {
+				best = s.Seconds
+			}
+		}
+		for i := range of {
+			of[i].Ratio = best / of[i].Seconds
+		}
+		all = append(all, of...)
+	}
+	return all
+}
+
+// median is the round in the middle by its time; its other figures are of the same round.
+func median(w *Workload, contender string, runs []Run) Summary {
+	mine := slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Workload != w.Name || r.Contender != contender })
+	slices.SortFunc(mine, func(a, b Run) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	m := mine[(len(mine)-1)/2]
+	s := Summary{Workload: w.Name, Contender: contender, Rounds: len(mine), Seconds: m.Seconds, Fastest: mine[0].Seconds, Slowest: mine[len(mine)-1].Seconds,
+		TrxPerS: float64(m.Transactions) / m.Seconds, RowsPerS: float64(m.Changes) / m.Seconds, DaemonCPU: m.DaemonCPU, TargetCPU: m.TargetCPU, PeakRSS: m.PeakRSS}
+	switch contender {
+	case Split:
+		s.Goal = w.Goal.Split
+	case StrictMode:
+		s.Goal = w.Goal.Strict
+	}
+	return s
+}
+
+// Report prints the table and writes it into a folder, under the plan's name: JSON, Markdown, and a chart for each
+// workload.
+func Report(folder string, p Plan, runs []Run) error {
+	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: settings(), Size: p.Size, Seed: p.Seed, Rounds: p.Rounds,
+		Runs: runs, Summary: Summarise(p.Workloads, runs, cmp.Or(p.Baseline, nativePrefix))}
+	table := r.markdown(p)
+	files := map[string]string{p.Name + ".md": table}
+	for _, w := range p.Workloads {
+		files[p.Name+"-"+w.Name+".svg"] = r.chart(w)
+	}
+	return write(folder, p, r, files, table)
+}
+
+// write writes the results as JSON, and files beside it, and prints the table.
+func write(folder string, p Plan, results any, files map[string]string, table string) error {
+	text, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	files[p.Name+".json"] = string(text) + "\n"
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(p.Out, "\n%s\nwritten to %s\n", table, folder)
+	return err
+}
+
+// head names the machine and the conditions.
+func head(title string, at time.Time, p Plan) string {
+	s := settings()
+	return fmt.Sprintf("# %s\n\n%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d.\n\nSettings: source `%s`; target `%s`.\n",
+		title, at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed, s["source"], s["target"])
+}
+
+// markdown is the table of all workloads.
+func (r *Results) markdown(p Plan) string {
+	var b strings.Builder
+	b.WriteString(head("Catch-up: "+p.Name, r.At, p))
+	fmt.Fprintf(&b, "\n%d rounds in turn, medians. Each run began from the same copy of the target and ended with both sides equal, byte by byte. The backlog is %d times the size's.\n", r.Rounds, max(1, p.Times))
+	against := "native's best"
+	if p.Baseline != "" {
+		against = p.Baseline
+	}
+	for _, w := range p.Workloads {
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
+		for _, s := range r.Summary {
+			if s.Workload != w.Name {
+				continue
+			}
+			goal := ""
+			if s.Goal > 0 {
+				goal = fmt.Sprintf("≥ %g×", s.Goal)
+			}
+			fmt.Fprintf(&b, "| %s | %.2f (%.2f–%.2f) | %.0f | %.0f | %.2f | %.2f | %s | %s | %s |\n", strings.ReplaceAll(s.Contender, "|", `\|`), s.Seconds, s.Fastest, s.Slowest,
+				s.TrxPerS, s.RowsPerS, s.DaemonCPU, s.TargetCPU, orNothing(s.PeakRSS>>20), ratio(s.Ratio), goal)
+		}
+	}
+	return b.String()
+}
+
+func ratio(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f×", x)
+}
+
+func orNothing(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// settings are the flags of both servers that are not defaults and bear on speed.
+func settings() map[string]string {
+	common := fmt.Sprintf("innodb_buffer_pool_size=%dM %s innodb_flush_log_at_trx_commit=2 innodb_doublewrite=OFF performance_schema=OFF", bufferPoolMB, strings.TrimPrefix(redoLog, "--"))
+	return map[string]string{
+		"source": common + " log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL",
+		"target": common + " skip_log_bin gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON",
+	}
+}
+
+// Here describes this machine.
+func Here(server string) Machine {
+	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Server: server, CPU: field("/proc/cpuinfo", "model name"), Kernel: "Linux " + firstWord("/proc/sys/kernel/osrelease")}
+	var kib int64
+	if _, err := fmt.Sscan(field("/proc/meminfo", "MemTotal"), &kib); err == nil {
+		m.Memory = kib << 10
+	}
+	_, _ = fmt.Sscan(firstWord("/proc/loadavg"), &m.Load) // Unknown shows as 0.
+	return m
+}
+
+// field is the value behind a name in a file of lines "name : value".
+func field(path, name string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func firstWord(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	word, _, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	return word
+}
+
+// ReportSteady prints and writes the lags of a steady rate.
+func ReportSteady(folder string, p Plan, runs []Steady) error {
+	at := time.Now().UTC().Truncate(time.Second)
+	var b strings.Builder
+	b.WriteString(head("Steady state", at, p))
+	b.WriteString("\nClients write oltp's transactions at a fixed rate; one more commits a mark every 5 ms. Lag: from the answer to a mark's COMMIT on the source until the mark can be read on the target, both on one clock.\n\n" +
+		"| trx/s asked | reached | | p50 ms | p99 ms | max ms | daemon CPU ms per 1000 trx | target CPU ms per 1000 trx |\n|---|---|---|---|---|---|---|---|\n")
+	for _, s := range runs {
+		fmt.Fprintf(&b, "| %d | %.0f | %s | %.1f | %.1f | %.1f | %.0f | %.0f |\n", s.Asked, s.Reached, s.Contender, s.P50, s.P99, s.Max, s.DaemonCPU, s.TargetCPU)
+	}
+	results := struct {
+		At       time.Time         `json:"at"`
+		Machine  Machine           `json:"machine"`
+		Settings map[string]string `json:"server_settings"`
+		Runs     []Steady          `json:"runs"`
+	}{at, p.Machine, settings(), runs}
+	return write(folder, p, results, map[string]string{p.Name + ".md": b.String()}, b.String())
+}

@@ -1,0 +1,298 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Steady is the lag at a fixed rate of the source.
+type Steady struct {
+	Contender string  `json:"contender"`
+	Asked     int     `json:"transactions_per_second_asked"`
+	Reached   float64 `json:"transactions_per_second"` // What the source did.
+	Marks     int     `json:"marks"`                   // How many commits were timed.
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Max       float64 `json:"max_ms"`
+	DaemonCPU float64 `json:"daemon_cpu_ms_per_1000_transactions"`
+	TargetCPU float64 `json:"target_cpu_ms_per_1000_transactions"`
+}
+
+// SteadyPlan is what RunSteady does.
+type SteadyPlan struct {
+	Plan
+	Rates  []int         // Transactions per second.
+	For    time.Duration // Measured; the seconds of warmUp come before.
+	Binary string
+	RTT    []time.Duration // Further runs of binseal with a longer round trip to the target, at the first rate.
+}
+
+// Of a steady run.
+const (
+	warmUp    = 5 * time.Second
+	markEvery = 5 * time.Millisecond
+)
+
+// RunSteady lets clients write oltp's transactions at a fixed rate while one marks its commits, and times when the marks
+// can be read on the target. Both ends are on this machine and its one clock.
+func RunSteady(ctx context.Context, p SteadyPlan) ([]Steady, error) {
+	var all []Steady
+	for i, rate := range p.Rates {
+		follow := []Contender{nativeFollower(), p.follower("binseal auto", 0), p.follower("binseal strict", 0)}
+		if i == 0 {
+			for _, d := range p.RTT {
+				follow = append(follow, p.follower("binseal auto", d))
+			}
+		}
+		for _, c := range follow {
+			s, err := p.steady(ctx, c, rate)
+			if err != nil {
+				return all, fmt.Errorf("%s at %d transactions/s: %w", c.Name, rate, err)
+			}
+			fmt.Fprintf(p.Out, "steady %6d/s  %-36s reached %6.0f/s  lag p50 %7.1f  p99 %7.1f  max %7.1f ms  cpu/1000 trx: daemon %5.1f target %6.1f ms\n",
+				rate, s.Contender, s.Reached, s.P50, s.P99, s.Max, s.DaemonCPU, s.TargetCPU)
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// steady is one run on servers of its own.
+func (p SteadyPlan) steady(ctx context.Context, c Contender, rate int) (s Steady, err error) {
+	dir, err := os.MkdirTemp("", "binseal-bench-")
+	if err != nil {
+		return s, err
+	}
+	defer os.RemoveAll(dir)
+	a, err := newArena(ctx, dir, targetOptions())
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	w := oltp()
+	for _, server := range []*sql.DB{a.source.DB(), a.target.DB()} {
+		if err := w.Prepare(ctx, server, p.Size, p.Seed); err != nil {
+			return s, err
+		}
+	}
+	if a.start, err = a.executed(ctx); err != nil {
+		return s, err
+	}
+	if err := a.target.Run(ctx, "SET GLOBAL gtid_purged = '"+a.start.String()+"'"); err != nil {
+		return s, err
+	}
+	if err := a.source.Run(ctx, "CREATE TABLE "+schemaName+".marks (i INT PRIMARY KEY)"); err != nil {
+		return s, err
+	}
+	if a.end, err = a.executed(ctx); err != nil {
+		return s, err
+	}
+	s = Steady{Contender: c.Name, Asked: rate}
+	m := &marking{a: a, rate: rate, rows: p.Size.of(100_000), seed: p.Seed, length: p.For, into: &s}
+	a.follow = m.run // The contender calls it when it follows.
+	var r Run
+	if err := c.run(ctx, a, &r); err != nil {
+		return s, err
+	}
+	s.DaemonCPU = r.DaemonCPU * 1e6 / float64(m.written)
+	return s, nil
+}
+
+// nativeFollower is native replication at its default of 4 workers that keeps following while a.follow runs.
+func nativeFollower() Contender {
+	c := Native(4, true)
+	return Contender{Name: c.Name, run: func(ctx context.Context, a *arena, r *Run) error {
+		if err := c.run(ctx, a, r); err != nil { // To the begin; it stops there.
+			return err
+		}
+		if err := a.target.Run(ctx, "START REPLICA"); err != nil {
+			return err
+		}
+		return a.follow(ctx)
+	}}
+}
+
+// follower is binseal that keeps following while a.follow runs.
+func (p SteadyPlan) follower(name string, rtt time.Duration) Contender {
+	o := DaemonOptions{Mode: name[len("binseal "):]}
+	return far(name, o, rtt, func(ctx context.Context, a *arena, r *Run, o DaemonOptions) error {
+		d, err := a.startDaemon(p.Binary, o)
+		if err != nil {
+			return err
+		}
+		followed := await(ctx, time.Minute, "binseal follows", func() (bool, error) { return d.applied(ctx, a.end) })
+		if followed == nil {
+			followed = a.follow(ctx)
+		}
+		var ended error
+		r.DaemonCPU, r.PeakRSS, ended = d.stop()
+		return errors.Join(followed, ended)
+	})
+}
+
+// marking is the load and the clock of a steady run.
+type marking struct {
+	a       *arena
+	rate    int
+	rows    int
+	seed    uint64
+	length  time.Duration
+	into    *Steady
+	written int // Transactions of the whole run.
+}
+
+// run writes at the rate and fills in the result.
+func (m *marking) run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, warmUp+m.length)
+	defer cancel()
+	target, err := cpuSeconds(m.a.target.PID())
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
+	var committed, seen []time.Time // By number of the mark.
+	counts := make([]int, steadyClients)
+	for k := range steadyClients {
+		g.Go(func() error {
+			n, err := m.client(ctx, k)
+			counts[k] = n
+			return err
+		})
+	}
+	written := make(chan struct{})
+	g.Go(func() (err error) {
+		defer close(written)
+		committed, err = m.mark(ctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		seen, err = m.watch(gctx, written, &committed)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, n := range counts {
+		m.written += n
+	}
+	used, err := cpuSeconds(m.a.target.PID())
+	if err != nil {
+		return err
+	}
+	m.into.TargetCPU = (used - target) * 1e6 / float64(m.written)
+	m.into.Reached = float64(m.written) / (warmUp + m.length).Seconds()
+	m.into.evaluate(committed, seen)
+	return nil
+}
+
+// steadyClients share the rate; each has one transaction under way.
+const steadyClients = 16
+
+// client writes its share of the rate until ctx ends and counts the transactions.
+func (m *marking) client(ctx context.Context, k int) (n int, err error) {
+	whole := context.WithoutCancel(ctx)
+	conn, err := m.a.source.DB().Conn(whole)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(whole, "USE "+schemaName); err != nil {
+		return 0, err
+	}
+	rnd := rand.New(rand.NewPCG(m.seed, uint64(k)))
+	every := time.Second * steadyClients / time.Duration(m.rate)
+	next := time.Now().Add(every * time.Duration(k) / steadyClients)
+	for ; ; n++ {
+		select {
+		case <-ctx.Done():
+			return n, nil
+		case <-time.After(time.Until(next)):
+		}
+		if err := transact(whole, conn, writeOnlyText(rnd, m.rows, skewed)); err != nil {
+			return n, err
+		}
+		if next = next.Add(every); time.Since(next) > time.Second { // The source does not bear the rate: no burst later.
+			next = time.Now()
+		}
+	}
+}
+
+// mark commits numbered marks and notes when each was answered.
+func (m *marking) mark(ctx context.Context) ([]time.Time, error) {
+	whole := context.WithoutCancel(ctx)
+	conn, err := m.a.source.DB().Conn(whole)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	var at []time.Time
+	tick := time.NewTicker(markEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return at, nil
+		case <-tick.C:
+		}
+		if _, err := conn.ExecContext(whole, "INSERT INTO "+schemaName+".marks VALUES ("+strconv.Itoa(len(at))+")"); err != nil {
+			return at, err
+		}
+		at = append(at, time.Now())
+	}
+}
+
+// watch notes when each mark can first be read on the target; it ends when all that were written were seen.
+func (m *marking) watch(ctx context.Context, written <-chan struct{}, committed *[]time.Time) ([]time.Time, error) {
+	conn, err := m.a.target.DB().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	var seen []time.Time
+	deadline := time.Now().Add(warmUp + m.length + patience)
+	for time.Now().Before(deadline) {
+		var last int
+		err := conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(i),-1) FROM "+schemaName+".marks").Scan(&last)
+		if err != nil {
+			return seen, err
+		}
+		for now := time.Now(); len(seen) <= last; {
+			seen = append(seen, now)
+		}
+		select {
+		case <-written:
+			if len(seen) == len(*committed) {
+				return seen, nil
+			}
+		default:
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	return seen, errors.New("the target never had all marks")
+}
+
+// evaluate takes the lags of the marks behind the warm-up.
+func (s *Steady) evaluate(committed, seen []time.Time) {
+	var lags []float64
+	for i := range committed {
+		if committed[i].Sub(committed[0]) > warmUp {
+			// A mark may be read on the target before its client has the answer.
+			lags = append(lags, max(0, seen[i].Sub(committed[i]).Seconds()*1000))
+		}
+	}
+	if len(lags) == 0 {
+		return
+	}
+	slices.Sort(lags)
+	at := func(q float64) float64 { return lags[int(q*float64(len(lags)-1))] }
+	s.Marks, s.P50, s.P99, s.Max = len(lags), at(0.5), at(0.99), lags[len(lags)-1]
+}
