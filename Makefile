@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench-memory vet check race clean
+.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench bench-quick bench-steady bench-distance bench-scaling bench-memory profile vet check race clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -26,6 +26,21 @@ cases: ## All data cases of testdata/cases, for each source; `make test` runs th
 
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...
+
+bench: ## binseal beside native replication, all workloads, three rounds; an hour and a half. Results in bench/results.
+	$(GO) run ./bench/run catch-up
+
+bench-quick: ## The same in small, one round: some minutes; short runs are mostly start-up.
+	$(GO) run ./bench/run catch-up --quick --results $${BINSEAL_RESULTS:-/tmp/binseal-bench-quick}
+
+bench-steady bench-distance bench-scaling: ## Lag at a steady rate; a target far away; sessions, processors and longer backlogs.
+	$(GO) run ./bench/run $(@:bench-%=%)
+
+WORKLOAD ?= oltp
+
+profile: ## Where the daemon's processor time goes: WORKLOAD=oltp make profile.
+	$(GO) run ./bench/run catch-up --rounds 1 --workloads $(WORKLOAD) --contenders "binseal split" --profile $(WORKLOAD).prof --results /tmp/binseal-profile
+	$(GO) tool pprof -top -nodecount 40 $(WORKLOAD).prof
 
 bench-memory: ## One transaction of 2 GB, and an hour of backlog; prints the daemon's peak memory.
 	$(GO) test -tags bench -count=1 -timeout 1h -v -run Memory ./bench

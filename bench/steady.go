@@ -181,6 +181,7 @@ func (m *marking) run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	m.written = len(committed)
 	for _, n := range counts {
 		m.written += n
 	}

@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSummaryIsTheMedianAndTheRatioToNativesBest(t *testing.T) {
+	w := &Workload{Name: "w", Goal: Goal{Split: 5}}
+	run := func(contender string, round int, seconds float64) Run {
+		return Run{Workload: "w", Contender: contender, Round: round, Seconds: seconds, Transactions: 1000, Changes: 4000}
+	}
+	got := Summarise([]*Workload{w}, []Run{
+		run("native 1", 1, 9), run("native 4", 1, 8), run(Split, 1, 1), run("native 4", 2, 6), run(Split, 2, 3), run("native 4", 3, 5), run(Split, 3, 2),
+	}, nativePrefix)
+	type line struct {
+		Contender      string
+		Rounds         int
+		Seconds, Ratio float64
+		Trx, Goal      float64
+	}
+	var lines []line
+	for _, s := range got {
+		lines = append(lines, line{s.Contender, s.Rounds, s.Seconds, s.Ratio, s.TrxPerS, s.Goal})
+	}
+	want := []line{{"native 1", 1, 9, 6. / 9, 1000. / 9, 0}, {"native 4", 3, 6, 1, 1000. / 6, 0}, {Split, 3, 2, 3, 500, 5}}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+}
+
+func TestSkewedKeysMeetInTheMiddle(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	const n, draws = 100_000, 100_000
+	middle := 0
+	for range draws {
+		id := skewed(rnd, n)
+		if id < 1 || id > n {
+			t.Fatalf("id %d is not from 1 to %d", id, n)
+		}
+		if id > n/2-n/200 && id <= n/2+n/200+1 {
+			middle++
+		}
+	}
+	if share := float64(middle) / draws; share < 0.74 || share > 0.80 {
+		t.Errorf("%.2f of the keys are in the one per cent in the middle, want three of four and a little", share)
+	}
+}
+
+func TestLagsAreOfMarksBehindTheWarmUp(t *testing.T) {
+	var s Steady
+	begin := time.Now()
+	var committed, seen []time.Time
+	for i := range 200 {
+		at := begin.Add(warmUp/100*time.Duration(i) + time.Millisecond)
+		committed, seen = append(committed, at), append(seen, at.Add(time.Duration(i)*time.Millisecond))
+	}
+	s.evaluate(committed, seen)
+	if s.Marks != 99 || s.Max != 199 || s.P50 != 150 {
+		t.Errorf("%d marks, p50 %v, max %v ms; want 99, 150, 199", s.Marks, s.P50, s.Max)
+	}
+}
+
+// A catch-up in small: it ends equal, and is written down.
+func TestCatchUpInSmall(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "binseal")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/binseal/binseal/cmd/binseal").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var told bytes.Buffer
+	p := Plan{Name: "small", Workloads: []*Workload{secondary()}, Rounds: 1, Size: 0.002, Seed: 1, Out: &told,
+		Contenders: []Contender{Native(4, true), Pipe(), Binseal(Split, binary, DaemonOptions{Mode: "split"})}}
+	runs, err := CatchUp(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range runs {
+		if !r.Equal || r.Transactions != 200 || r.Changes != 600 || r.TargetCPU <= 0 {
+			t.Errorf("run %+v: want both sides equal, 200 transactions of 3 changes, and time of the target's processor", r)
+		}
+	}
+	folder := t.TempDir()
+	if err := Report(folder, p, runs); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"small.md": "| binseal split |", "small.json": `"contender": "native 4"`, "small-secondary.svg": "</svg>"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, without %q", name, err, want)
+		}
+	}
+}
