@@ -124,7 +124,8 @@ type Applier struct {
 	follow  []*session
 	ddl     atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
 	tables  map[schema.Name]*boundTable
-	maxSQL  int // Largest statement the target takes, in bytes.
+	maxSQL  int  // Largest statement the target takes, in bytes.
+	joins   bool // The target takes joined updates: see knowsValues.
 	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.
 	sqlCascades bool
 
@@ -148,7 +149,7 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	if cfg.ByName == nil {
 		cfg.ByName = ByName{}
 	}
-	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{},
+	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{}, joins: !meta.MariaDB && knowsValues(meta.Version),
 		cp: st.Checkpoint, gtids: gtids, epoch: st.Epoch, half: st.HalfDone}
 	if a.sqlCascades, err = cascadesInSQL(ctx, meta); err != nil {
 		return nil, err
@@ -164,6 +165,15 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 		}
 	}
 	return a, nil
+}
+
+// knowsValues reports that a MySQL server takes VALUES as a table: since 8.0.19.
+func knowsValues(version string) bool {
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		return false
+	}
+	return major > 8 || major == 8 && (minor > 0 || patch >= 19)
 }
 
 // Checkpoint is where the source is to be read from. Valid before Run.

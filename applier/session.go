@@ -110,7 +110,7 @@ func (a *Applier) begin(ctx context.Context, s *session, epoch uint64, r checkpo
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{ctx: ctx, session: s, limit: a.maxSQL}
+	w := &writer{ctx: ctx, session: s, limit: a.maxSQL, joins: a.joins}
 	if err := w.plain("START TRANSACTION", expectation{count: anyCount, verb: "BEGIN"}); err != nil {
 		return nil, err
 	}

@@ -54,7 +54,8 @@ type sender interface {
 type writer struct {
 	ctx     context.Context
 	session sender
-	limit   int // Largest packet the target takes, in bytes; the bounds of a packet and of a statement stay below it.
+	limit   int  // Largest packet the target takes, in bytes; the bounds of a packet and of a statement stay below it.
+	joins   bool // The target knows VALUES as a table: see updates.
 
 	buf     []byte
 	expects []expectation
@@ -257,29 +258,100 @@ func insertHead(l *rowimage.Layout) string {
 	return "INSERT /* binseal applier */ INTO " + l.Table().QuotedName() + " (" + l.InsertColumns() + ") VALUES "
 }
 
+// joinedUpdates are rows whose updates write the same columns.
+type joinedUpdates struct {
+	columns []byte // The bitmap.
+	rows    []*netChange
+}
+
+// joinFrom is how many updates share a statement at least: the server prepares such a one at the cost of some rows.
+const joinFrom = 4
+
+// updates writes the rows that change the same columns together, and the others one by one. The order among updates does
+// not matter: those that meet on a unique value are not among them (see entangle).
 func (w *writer) updates(s *step) error {
 	l := s.table.layout
-	t := l.Table()
-	for _, c := range s.rows {
-		zero, err := w.beginUpdate(l, c.after, nil)
+	groups, single, err := w.group(s)
+	if err != nil {
+		return err
+	}
+	x := expectation{verb: s.verb.String(), table: l.Table()}
+	for _, g := range groups {
+		head, tail := l.JoinedUpdate("/* binseal applier */", g.columns)
+		err := w.list(g.rows, head, tail, x, func(dst []byte, c *netChange) ([]byte, error) {
+			return l.AppendJoined(dst, c.before, c.after, g.columns)
+		})
 		if err != nil {
 			return err
 		}
-		w.room(c.after)
-		set, changed, err := l.AppendSet(w.buf, c.before, c.after)
-		if err != nil {
-			return err
-		}
-		if !changed { // Changed and changed back within the epoch; what is generated may not be what it was.
-			w.abandon()
-		} else if err := w.updateOne(l, c, set, expectation{count: 1, verb: s.verb.String(), table: t}, zero); err != nil {
-			return err
-		}
-		if err := w.prove(l, wholeRow(c.after), t); err != nil {
+	}
+	for _, c := range single {
+		if err := w.update(l, c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// group parts a step's rows by the columns that they write; single are those that keep statements of their own.
+func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, err error) {
+	l := s.table.layout
+	if !w.joins || len(s.rows) < joinFrom {
+		return nil, s.rows, nil
+	}
+	byColumns := map[string]*joinedUpdates{}
+	var buf []byte
+	for _, c := range s.rows {
+		zero, err := l.HasEnumZero(c.after, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		ch, err := l.Changed(buf, c.before, c.after)
+		if err != nil {
+			return nil, nil, err
+		}
+		buf = ch.Columns
+		switch {
+		case !ch.Any: // Changed and changed back within the epoch.
+		case zero || !ch.Joins:
+			single = append(single, c)
+		default:
+			g := byColumns[string(ch.Columns)]
+			if g == nil {
+				g = &joinedUpdates{columns: bytes.Clone(ch.Columns)}
+				byColumns[string(g.columns)] = g
+				groups = append(groups, g)
+			}
+			g.rows = append(g.rows, c)
+		}
+	}
+	groups = slices.DeleteFunc(groups, func(g *joinedUpdates) bool {
+		if len(g.rows) >= joinFrom {
+			return false
+		}
+		single = append(single, g.rows...)
+		return true
+	})
+	return groups, single, nil
+}
+
+// update writes one row.
+func (w *writer) update(l *rowimage.Layout, c *netChange) error {
+	zero, err := w.beginUpdate(l, c.after, nil)
+	if err != nil {
+		return err
+	}
+	w.room(c.after)
+	set, changed, err := l.AppendSet(w.buf, c.before, c.after)
+	if err != nil {
+		return err
+	}
+	if !changed { // Changed and changed back within the epoch; what is generated may not be what it was.
+		w.abandon()
+	} else if err := w.updateOne(l, c, set, expectation{count: 1, verb: updateRows.String(), table: l.Table()}, zero); err != nil {
+		return err
+	}
+	return w.prove(l, wholeRow(c.after), l.Table())
 }
 
 // updateOne ends the open UPDATE of one row; set is buf with what it sets.

@@ -71,6 +71,7 @@ type Layout struct {
 	bound     []int  // Generated columns that are stored, whose value may depend on the session: see AppendProof.
 	all       []byte // The bitmap of columns of a full image.
 
+	joins    bool     // Rows can be found by their identity in a joined update: see Changed.
 	identity *keyPlan // Nil for a keyless table.
 	keys     []*keyPlan
 }
@@ -105,7 +106,11 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 	}
 	l.insertColumns = strings.Join(names, ",")
 	l.all = bytes.Repeat([]byte{0xff}, bitmapLen(len(l.columns)))
-	return l, l.bindKeys()
+	if err := l.bindKeys(); err != nil {
+		return l, err
+	}
+	l.joins = l.joinsIdentity()
+	return l, nil
 }
 
 // Table is the target's table, with its columns and the parts of its keys in the places of the images
