@@ -111,7 +111,7 @@ func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
 	if a.end, err = a.executed(ctx); err != nil {
 		return err
 	}
-	a.transactions = a.end.Minus(a.start).Count()
+	a.transactions = a.end.Count() - a.start.Count()
 	a.logBytes, err = a.logSize(ctx)
 	return err
 }

@@ -82,6 +82,7 @@ type savepoint struct {
 	part  int
 	rows  int
 	bytes int
+	kept  []byte // keeper.mark
 }
 
 // rowOverhead is the memory of one change.Row beside its images.
@@ -269,7 +270,7 @@ func (a *assembler) control(ev event, v verb, name string) error {
 		return a.commit(ev)
 	case verbSavepoint:
 		a.dropMark(name)
-		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes})
+		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes, kept: a.tables.keeper.mark()})
 		return nil
 	case verbRollbackTo:
 		return a.rollbackTo(name)
@@ -352,6 +353,7 @@ func (a *assembler) rollbackTo(name string) error {
 		}
 		a.digest.off = true
 		clear(a.rows[m.rows:])
+		a.tables.keeper.back(m.kept)
 		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]
 		return nil
 	}
@@ -392,7 +394,7 @@ func (a *assembler) addRows(ev event) error {
 			return err
 		}
 	}
-	rows, stmtEnd, err := a.tables.rows(ev, a.rows)
+	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa)
 	if err != nil {
 		return err
 	}

@@ -104,6 +104,7 @@ func parseHeader(raw []byte) (header, error) {
 type event struct {
 	header
 	body []byte // Behind the header, without the checksum.
+	lent bool   // The body's memory is the packet buffer's: what is kept of it must be copied.
 	held int    // Bytes of memory that stay alive as long as one slice of body does.
 	// Begin and end in the log. An event inside a Transaction_payload has the payload's.
 	start, end change.Position

@@ -1,12 +1,9 @@
 package replicator
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/packet"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -168,50 +165,6 @@ func TestStatusVariables(t *testing.T) {
 	}
 	if _, err := parseStatusVars([]byte{qUpdatedDBNames, manyDatabases, qLCTimeNames, 0, 0}, 0); err != nil {
 		t.Errorf("more databases than are named: %v", err)
-	}
-}
-
-func TestPacketsAreBounded(t *testing.T) {
-	big := raw(typeRowsQuery, 0, 0, make([]byte, 100<<10), false)
-	for name, tc := range map[string]struct {
-		declared int // Size in the event's header.
-		limit    int
-		over     bool
-		wrong    bool
-	}{
-		"longer than its header says":     {100, 64 << 10, false, true},
-		"within the bound":                {len(big), len(big) + 1, false, false},
-		"above the bound, by its header":  {len(big), len(big), true, false},
-		"a header that promises too much": {1 << 31, 64 << 20, true, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			data := append([]byte{mysql.OK_HEADER}, big...)
-			copy(data[10:], le(uint64(tc.declared), 4))
-			b := packetBuffer{limit: tc.limit}
-			for chunk := range chunks(data, packet.DefaultBufferSize) {
-				if _, err := b.Write(chunk); err != nil {
-					break
-				}
-			}
-			if b.over != tc.over || b.wrong != tc.wrong || cap(b.data) > tc.limit {
-				t.Fatalf("over %v, holds %d", b.over, cap(b.data))
-			}
-			if !tc.over && !tc.wrong && (!bytes.Equal(b.data, data) || cap(b.data) != len(data)) {
-				t.Errorf("%d bytes in %d, want %d", len(b.data), cap(b.data), len(data))
-			}
-		})
-	}
-}
-
-func chunks(data []byte, n int) func(func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		for len(data) > 0 {
-			k := min(n, len(data))
-			if !yield(data[:k]) {
-				return
-			}
-			data = data[k:]
-		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/packet"
 	"github.com/google/uuid"
 
 	"github.com/binseal/binseal/change"
@@ -29,10 +28,11 @@ import (
 // Not safe for concurrent use, but for the context that dial is given: when it ends, the socket is closed and a
 // blocked read returns.
 type link struct {
-	conn   *client.Conn
-	socket *socket
-	stop   func() bool // Ends the watch of the context.
-	limit  int         // Largest packet, in bytes.
+	conn    *client.Conn
+	socket  *socket
+	stop    func() bool // Ends the watch of the context.
+	limit   int         // Largest packet, in bytes.
+	packets *packets    // Of the dump; nil before the first read of it.
 }
 
 // socket is the connection below TLS. It bounds every read in time, so that a half-open link is noticed, and keeps
@@ -180,66 +180,35 @@ func (l *link) dumpBehind(serverID uint32, gtids change.GTIDSet) error {
 // errEndOfStream means that the source ended the dump in an orderly way: it shuts down.
 var errEndOfStream = fmt.Errorf("the source ended the stream: %w", io.EOF)
 
-// read takes the next event off the wire, whole, as memory of its own.
-func (l *link) read() ([]byte, error) {
-	buf := packetBuffer{limit: l.limit}
-	if err := l.conn.ReadPacketTo(&buf); err != nil {
-		if buf.over {
-			return nil, tooLarge()
-		}
-		if buf.wrong {
-			return nil, lost(errors.New("a packet is longer than its event"))
-		}
-		return nil, l.socket.cause(err)
+// read takes the next event off the wire, whole. lent tells that its memory is valid until the next call only.
+func (l *link) read() (raw []byte, lent bool, err error) {
+	if l.packets == nil { // Nothing but the dump comes from here on.
+		l.packets = newPackets(l.conn.Conn.Conn, l.conn.Sequence, l.limit)
 	}
-	if len(buf.data) == 0 {
-		return nil, lost(errors.New("an empty packet"))
+	data, lent, err := l.packets.next()
+	switch {
+	case errors.Is(err, errEventTooLarge):
+		return nil, false, tooLarge()
+	case err != nil && change.FaultOf(err) == nil:
+		return nil, false, l.socket.cause(err)
+	case err != nil:
+		return nil, false, err
+	case len(data) == 0:
+		return nil, false, lost(errors.New("an empty packet"))
 	}
-	switch buf.data[0] {
+	switch data[0] {
 	case mysql.OK_HEADER:
-		return buf.data[1:], nil
+		return data[1:], lent, nil
 	case mysql.ERR_HEADER:
-		if len(buf.data) < 9 {
-			return nil, lost(errors.New("an error packet that is cut off"))
+		if len(data) < 9 {
+			return nil, false, lost(errors.New("an error packet that is cut off"))
 		}
-		return nil, l.conn.HandleErrorPacket(buf.data)
+		return nil, false, l.conn.HandleErrorPacket(data)
 	case mysql.EOF_HEADER:
-		return nil, errEndOfStream
+		return nil, false, errEndOfStream
 	default: // Whatever it is, skipping it may skip rows (invariant 6).
-		return nil, lost(fmt.Errorf("a packet of kind %d", buf.data[0]))
+		return nil, false, lost(fmt.Errorf("a packet of kind %d", data[0]))
 	}
-}
-
-// packetBuffer collects one packet. It learns the size from the event's header, so that the memory is of the right
-// size at once, and refuses what is above its limit before it is read (invariant 7).
-type packetBuffer struct {
-	data  []byte
-	limit int
-	over  bool // The packet is above the limit.
-	wrong bool // The packet is longer than its event's header says.
-}
-
-// Write takes the next bytes of the packet.
-func (b *packetBuffer) Write(p []byte) (int, error) {
-	if b.data == nil {
-		want, limit := len(p), b.limit
-		// A shorter first piece is the whole packet, whatever its header says.
-		if h := p[min(1, len(p)):]; len(p) >= packet.DefaultBufferSize && p[0] == mysql.OK_HEADER {
-			want = max(want, int(binary.LittleEndian.Uint32(h[9:]))+1)
-			limit = eventLimit(h[4], limit)
-		}
-		if want > limit {
-			b.over = true
-			return 0, errEventTooLarge
-		}
-		b.data = make([]byte, 0, want)
-	}
-	if len(b.data)+len(p) > cap(b.data) {
-		b.wrong = true
-		return 0, errShort
-	}
-	b.data = append(b.data, p...)
-	return len(p), nil
 }
 
 // eventLimit is the largest event of a type. An insert's image becomes a statement of its size, and both are in memory

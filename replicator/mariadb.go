@@ -201,7 +201,7 @@ func (in *inflater) inflate(ev event) (event, error) {
 	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // The checksum is compared at the end.
 		return event{}, errors.New("compressed data go on behind their size, or are damaged")
 	}
-	ev.body, ev.held = body, cap(body)
+	ev.body, ev.held, ev.lent = body, cap(body), false
 	return ev, nil
 }
 

@@ -170,7 +170,7 @@ func (r *Reader) lookUp(ctx context.Context, info SourceInfo, known change.Evide
 	look := &glance{known: known, payload: payloadReader{maxEvent: r.cfg.MaxRowBytes}, inflater: inflater{maxEvent: r.cfg.MaxRowBytes}}
 	defer look.payload.close()
 	for {
-		raw, err := l.read()
+		raw, _, err := l.read()
 		if err != nil {
 			return change.Evidence{}, r.ended(l, &frames, known.GTID, err)
 		}

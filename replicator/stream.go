@@ -192,13 +192,14 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release i
 	}
 	a.mariadb, a.tables.mariaDB = release, release != 0
 	defer a.payload.close()
+	var unseen progress
 	patient := true // MariaDB searches within a file when it has sent the first events of it.
 	for first := true; ; first = false {
 		if patient && !first && !frames.searching {
 			l.socket.waitFor(2 * r.cfg.Heartbeat)
 			patient = false
 		}
-		raw, err := l.read()
+		raw, lent, err := l.read()
 		if err != nil {
 			return r.ended(l, frames, a.gtidNow(), err)
 		}
@@ -209,10 +210,14 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release i
 		if err != nil {
 			return at(err, ev.start, a.gtidNow())
 		}
-		r.saw(frames.pos, len(raw))
+		if unseen.add(len(raw)); unseen.events == seenAtOnce || l.packets.idle() {
+			r.saw(frames.pos, unseen)
+			unseen = progress{}
+		}
 		if !deliver {
 			continue
 		}
+		ev.lent = lent
 		if err := a.add(ev); yieldErr != nil {
 			return yieldErr
 		} else if err != nil {
@@ -281,11 +286,19 @@ func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error
 	return a, nil
 }
 
+// progress is what was read and not yet told to anybody.
+type progress struct{ events, bytes int }
+
+func (p *progress) add(size int) { p.events, p.bytes = p.events+1, p.bytes+size }
+
+// seenAtOnce is how many events are told together, while more are at hand: telling one costs as much as reading it.
+const seenAtOnce = 64
+
 // saw records how far the log was read.
-func (r *Reader) saw(pos change.Position, size int) {
+func (r *Reader) saw(pos change.Position, p progress) {
 	now := time.Now()
-	r.cfg.Metrics.events.Inc()
-	r.cfg.Metrics.bytes.Add(float64(size))
+	r.cfg.Metrics.events.Add(float64(p.events))
+	r.cfg.Metrics.bytes.Add(float64(p.bytes))
 	r.cfg.Metrics.lastEvent.Set(float64(now.UnixMilli()) / 1000)
 	r.mu.Lock()
 	defer r.mu.Unlock()

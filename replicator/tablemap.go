@@ -13,6 +13,9 @@ import (
 // maxCachedMaps bounds the cache of TABLE_MAP events; one is some hundred bytes.
 const maxCachedMaps = 4096
 
+// usualRows is the room that a transaction's rows begin with.
+const usualRows = 4
+
 // dummyTable is the table id of a row event without rows, which the source writes to end a statement.
 const dummyTable = 1<<48 - 1
 
@@ -23,12 +26,14 @@ type tableMaps struct {
 	mariaDB   bool // The source is MariaDB.
 	statement map[uint64]*tableMap
 	cache     map[uint64]*tableMap
+	keeper    keeper
 }
 
 // tableMap is one TABLE_MAP event; parsed is nil when the filter excludes its table.
 type tableMap struct {
 	body   []byte
 	parsed *change.TableMap
+	last   *change.RowsHeader // Of the last row event: the next is mostly like one before.
 }
 
 // add takes a TABLE_MAP event.
@@ -69,7 +74,8 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 }
 
 // rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
-func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd bool, err error) {
+// long: the rows are kept past their epoch.
+func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
 	c := cursor{rest: ev.body}
 	id, flags := c.uint(6), c.uint16()
 	if c.err != nil {
@@ -85,11 +91,15 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 	case m.parsed == nil:
 		return dst, stmtEnd, nil
 	}
-	e, err := rowimage.ParseRowsHeader(ev.typ, ev.body)
+	body := ev.body
+	if ev.lent {
+		body = t.keeper.keep(body, long)
+	}
+	e, err := rowimage.ParseRowsHeader(ev.typ, body)
 	if err != nil {
 		return dst, false, malformed(err)
 	}
-	h, err := e.Header(m.parsed)
+	h, err := m.header(&e)
 	if err != nil {
 		return dst, false, malformed(err)
 	}
@@ -100,6 +110,9 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 	}
 	if len(e.Data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
+	}
+	if dst == nil {
+		dst = make([]change.Row, 0, usualRows)
 	}
 	split := rowimage.Split
 	if e.Diffs {
@@ -115,6 +128,21 @@ func (t *tableMaps) rows(ev event, dst []change.Row) (rows []change.Row, stmtEnd
 		return dst, false, malformed(err)
 	}
 	return rows, stmtEnd, nil
+}
+
+// header joins a row event with its TABLE_MAP. Events of one kind share theirs.
+func (m *tableMap) header(e *rowimage.RowsEvent) (*change.RowsHeader, error) {
+	if h := m.last; h != nil && h.Op == e.Op && h.Flags == e.Flags && e.Columns == m.parsed.Columns() &&
+		bytes.Equal(h.PresentBefore, e.PresentBefore) && bytes.Equal(h.PresentAfter, e.PresentAfter) {
+		return h, nil
+	}
+	h, err := e.Header(m.parsed)
+	if err != nil {
+		return nil, err
+	}
+	h.PresentBefore, h.PresentAfter = bytes.Clone(h.PresentBefore), bytes.Clone(h.PresentAfter) // It outlives the event.
+	m.last = h
+	return h, nil
 }
 
 // endStatement forgets the statement's tables.
