@@ -46,6 +46,8 @@ type TableMap struct {
 	Names      []string // Per column.
 	PrimaryKey []int    // The columns of the primary key, by place; nil without one. It comes with Names.
 	Collations []uint16 // Per column: collation id of character, ENUM and SET columns, 0 for others or when not sent.
+	// Members are those of ENUM and SET columns, per column, in the column's character set. They come with Names.
+	Members [][]string
 }
 
 // Columns is the number of columns in the row images.

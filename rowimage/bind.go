@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/schema"
@@ -123,7 +124,7 @@ func (l *Layout) Fits(m *change.TableMap) bool {
 	s := l.source
 	return m == s || bytes.Equal(m.Types, s.Types) && slices.Equal(m.Meta, s.Meta) &&
 		slices.Equal(m.Unsigned, s.Unsigned) && slices.Equal(m.Collations, s.Collations) &&
-		slices.Equal(m.Names, s.Names) && slices.Equal(m.PrimaryKey, s.PrimaryKey) && m.Schema == s.Schema && m.Table == s.Table
+		slices.Equal(m.Names, s.Names) && slices.EqualFunc(m.Members, s.Members, slices.Equal[[]string]) && slices.Equal(m.PrimaryKey, s.PrimaryKey) && m.Schema == s.Schema && m.Table == s.Table
 }
 
 // bindColumn checks column i and prepares its writer.
@@ -184,6 +185,7 @@ func (l *Layout) bindKind(col *column, i int) error {
 		col.digits = uint8(c.Precision)
 	case kindEnum, kindSet:
 		col.members, l.enums = members(c.ColumnType), true
+		return l.bindMembers(col, i, charsetOf(sent))
 	case kindJSON:
 		l.documents = true
 	case kindBinary, kindBytes:
@@ -197,6 +199,43 @@ func (l *Layout) bindKind(col *column, i int) error {
 		return l.bindText(col, i, sent)
 	}
 	return nil
+}
+
+// bindMembers checks that each value of an ENUM or SET means on the target what it means on the source: the row images
+// have its number only. The target may have further members behind. cs is the source's character set, nil where it is
+// not known; members that the catalogue shows otherwise than the log are not compared.
+func (l *Layout) bindMembers(col *column, i int, cs *charset) error {
+	if l.source.Members == nil {
+		return nil
+	}
+	c, sent := &l.table.Columns[i], l.source.Members[i]
+	if len(sent) > len(col.members) {
+		return mismatch(l.source, l.table, c, "the source's column has %d members, the target's %d", len(sent), len(col.members))
+	}
+	for n, member := range sent {
+		if shown, comparable := shownMember(member, cs); comparable && shown != strings.ReplaceAll(col.members[n], "''", "'") {
+			return mismatch(l.source, l.table, c, "member %d of the column is another on the target", n+1)
+		}
+	}
+	return nil
+}
+
+// shownMember is a member as information_schema shows it: in utf8mb3, with '?' for what that does not have.
+func shownMember(member string, cs *charset) (shown string, comparable bool) {
+	switch {
+	case cs == nil:
+		return "", false
+	case cs.utf8() && utf8.ValidString(member):
+		return strings.Map(func(r rune) rune {
+			if r > 0xffff {
+				return '?'
+			}
+			return r
+		}, member), true
+	case cs.ascii && !strings.ContainsFunc(member, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return member, true
+	}
+	return "", false
 }
 
 // bindText prepares a text column; sent is the collation that the source sent, 0 when it sent none.

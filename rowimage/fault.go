@@ -25,6 +25,7 @@ var (
 	errTextUnit    = errors.New("text that ends within a character of its character set")
 	errNotFinite   = errors.New("floating point value that is not finite")
 	errJSONEmpty   = errors.New("JSON value of length zero, left by an insert that was not strict")
+	errVectorEmpty = errors.New("VECTOR of length zero, left by ALTER TABLE … ADD COLUMN … NOT NULL; no SQL writes one")
 	errJSONUTF8    = errors.New("JSON string that is not UTF-8")
 	errJSONDepth   = errors.New("JSON nested deeper than 100 levels")
 	errJSONOpaque  = errors.New("JSON value of a type that no SQL expression has (a binary string out of a TINYBLOB, or of MySQL 5.7)")
@@ -32,7 +33,7 @@ var (
 )
 
 // unsupported are the reasons that need a person; the others mean a damaged log.
-var unsupported = []error{errEnumMember, errTextUnit, errJSONEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque, errPackedLarge}
+var unsupported = []error{errEnumMember, errTextUnit, errJSONEmpty, errVectorEmpty, errJSONUTF8, errJSONDepth, errJSONOpaque, errPackedLarge}
 
 // place names a column for people.
 func place(t *schema.Table, c *schema.Column) string {

@@ -54,16 +54,26 @@ func (c *column) appendLiteral(dst, v []byte) ([]byte, error) {
 		return c.appendTemporal(dst, v)
 	case kindBinary:
 		return c.appendBinary(dst, v), nil
-	case kindBytes, kindGeometry, kindVector:
+	case kindVector:
+		if len(v) == 0 {
+			return dst, errVectorEmpty
+		}
+		return c.appendBytes(dst, v), nil
+	case kindBytes, kindGeometry:
 		// The bytes of a GEOMETRY (its SRID, then WKB) and of a VECTOR (floats) are what the columns take as they are.
-		dst = append(dst, c.intro...)
-		dst = appendEscaped(dst, v)
-		return append(dst, '\''), nil
+		return c.appendBytes(dst, v), nil
 	case kindJSON:
 		return appendJSON(dst, v)
 	default: // kindUnknown is written nowhere.
 		return dst, errCorrupt
 	}
+}
+
+// appendBytes writes a binary string.
+func (c *column) appendBytes(dst, v []byte) []byte {
+	dst = append(dst, c.intro...)
+	dst = appendEscaped(dst, v)
+	return append(dst, '\'')
 }
 
 // appendOperand writes the value for a comparison with the column. It differs from the literal for a SET with its
@@ -199,7 +209,7 @@ func (c *column) appendPredicate(dst, v []byte, null bool) ([]byte, error) {
 		return append(appendEscaped(dst, v), '\''), nil
 	case c.kind == kindVector:
 		// The server compares a VECTOR with nothing (error 1210).
-		return c.appendLiteral(join(dst, "CAST(", c.name, " AS BINARY)<=>"), v)
+		return c.appendBytes(join(dst, "CAST(", c.name, " AS BINARY)<=>"), v), nil
 	case c.kind == kindJSON:
 		return c.appendJSONPredicate(dst, v)
 	}

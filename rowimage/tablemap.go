@@ -14,6 +14,8 @@ const (
 	metaDefaultCharset  = 2
 	metaColumnCharset   = 3
 	metaColumnName      = 4
+	metaSetMembers      = 5
+	metaEnumMembers     = 6
 	metaPrimaryKey      = 8
 	metaPrimaryPrefix   = 9
 	metaEnumDefCharset  = 10
@@ -132,6 +134,10 @@ func parseOptional(m *change.TableMap, r reader, character matcher) error {
 			err = parseColumnCharset(m, field, isEnumOrSet)
 		case metaColumnName:
 			err = parseNames(m, field)
+		case metaSetMembers:
+			err = parseMembers(m, field, typeSet)
+		case metaEnumMembers:
+			err = parseMembers(m, field, typeEnum)
 		case metaPrimaryKey, metaPrimaryPrefix:
 			err = parsePrimaryKey(m, field, typ == metaPrimaryPrefix)
 		}
@@ -219,6 +225,30 @@ func parseNames(m *change.TableMap, r reader) error {
 	}
 	return nil
 }
+
+// parseMembers reads the members of each column of a type, ENUM or SET: their number, then each with its length, packed.
+func parseMembers(m *change.TableMap, r reader, of byte) error {
+	if m.Members == nil {
+		m.Members = make([][]string, len(m.Types))
+	}
+	for i, typ := range m.Types {
+		if typ != typeString || byte(m.Meta[i]>>8) != of {
+			continue
+		}
+		all := make([]string, 0, min(r.length(1), maxMembers))
+		for range cap(all) {
+			all = append(all, string(r.take(r.length(1))))
+		}
+		m.Members[i] = all
+	}
+	if r.bad {
+		return errShort
+	}
+	return nil
+}
+
+// maxMembers is the largest number of members that an ENUM has.
+const maxMembers = 65535
 
 // parsePrimaryKey reads a packed place per column of the primary key, each followed by the length of its prefix where
 // one of them has a prefix.

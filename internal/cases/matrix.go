@@ -44,7 +44,7 @@ var typeLines = []struct {
 	{"GEOMETRY and its kinds", []string{"types-geometry", "types-spatial", "types-geometry-plain", "mariadb-geometry"}, partialImages, compressed},
 	{"JSON", []string{"json-scalars", "json-typed", "json-opaque", "json-large", "json-partial", "refuse-json-tinyblob"}, append(partialImages, "json-partial-minimal", "json-partial-noblob", "refuse-json-partial-diverged"),
 		append(compressed, "json-partial-compressed")},
-	{"VECTOR", []string{"types-vector"}, partialImages, compressed},
+	{"VECTOR", []string{"types-vector", "refuse-vector-empty"}, partialImages, compressed},
 	{"generated, invisible and hidden key columns", []string{"keys-generated", "keys-invisible", "keys-generated-proved", "ddl-gipk", "refuse-generated-zone", "refuse-generated-session", "mariadb-refuse-generated"}, partialKeys, nil},
 	{"rows without a key", []string{"keys-keyless-all-types", "keys-keyless-duplicates", "keys-keyless-collation"}, append(partialImages, "image-minimal"), compressed},
 	{"keys under a collation, prefix keys", []string{"keys-collation-pk", "keys-prefix", "keys-unique-collation", "keys-collation-old"}, partialKeys, nil},

@@ -54,6 +54,9 @@ func (f *Facts) setup(t *rapid.T, c *Case) []*table {
 	c.Setup = append(RouteSets[c.Routes].setup(), "SET sql_mode="+lax+", time_zone='+00:00'")
 	if rapid.IntRange(0, 3).Draw(t, "hidden key") == 0 {
 		c.Setup = append(c.Setup, "SET sql_generate_invisible_primary_key=ON")
+		own := *f
+		own.narrow = true
+		f = &own
 	}
 	var tables []*table
 	for i := range rapid.SampledFrom([]int{1, 2, 2, 3}).Draw(t, "tables") {

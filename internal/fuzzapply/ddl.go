@@ -37,8 +37,8 @@ func (w *writer) ddl() string {
 func (w *writer) addColumn(b *table) string {
 	c := b.add(w.t, w.drawType(w.t))
 	b.attribute(w.t, c)
-	if c.kind == logical {
-		c.nullable, c.rest = true, " NULL" // NOT NULL would give the rows that are there a document of no bytes, which is refused.
+	if c.kind == logical || c.sql == "VECTOR(3)" {
+		c.nullable, c.rest = true, " NULL" // NOT NULL would give the rows that are there a document or vector of no bytes, which is refused.
 	}
 	added := *c
 	place := rapid.SampledFrom([]string{"", "", " FIRST", " AFTER " + b.columns[0].name}).Draw(w.t, "place")

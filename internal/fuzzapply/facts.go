@@ -14,6 +14,9 @@ import (
 type Facts struct {
 	Collations []Collation
 	Pieces     map[string][]Piece // Per character set: those that it can write.
+	// narrow: no member of an ENUM or SET is outside the BMP. A server that adds an invisible primary key logs its own
+	// text of the CREATE TABLE, with '?' for such a member.
+	narrow bool
 }
 
 // Collation is a collation of the server, binary left out.
