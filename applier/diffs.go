@@ -12,15 +12,5 @@ const diffsVerb = "UPDATE of parts of a JSON document"
 // diffsDone checks that the JSON differences of an update that has been written have all been applied: the update itself
 // matches its row also where they do not fit the row's document. See rowimage/jsonset.go.
 func (w *writer) diffsDone(l *rowimage.Layout, r *change.Row, t *schema.Table) error {
-	w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
-	out, some, err := l.AppendDiffsDone(w.buf, r)
-	if err != nil {
-		return err
-	}
-	if !some {
-		w.abandon()
-		return nil
-	}
-	w.buf = out
-	return w.end(expectation{count: 1, verb: diffsVerb, table: t})
+	return w.second(r, t, diffsVerb, l.AppendDiffsDone)
 }

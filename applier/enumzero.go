@@ -79,9 +79,15 @@ const againVerb = "strict second write"
 
 // again writes the row's other columns strictly.
 func (w *writer) again(l *rowimage.Layout, r *change.Row, t *schema.Table) error {
-	w.begin("UPDATE /* binseal applier */ ", l.Table().QuotedName(), " SET ")
+	return w.second(r, t, againVerb, l.AppendAgain)
+}
+
+// second follows the write of a row with another UPDATE, which must match it. tail writes what stands behind SET: some is
+// false when nothing is to be asked, unique when the condition cannot hold for several rows.
+func (w *writer) second(r *change.Row, t *schema.Table, verb string, tail func(dst []byte, r *change.Row) (out []byte, unique, some bool, err error)) error {
+	w.begin("UPDATE /* binseal applier */ ", t.QuotedName(), " SET ")
 	w.room(r.After)
-	out, unique, some, err := l.AppendAgain(w.buf, r)
+	out, unique, some, err := tail(w.buf, r)
 	if err != nil {
 		return err
 	}
@@ -93,5 +99,5 @@ func (w *writer) again(l *rowimage.Layout, r *change.Row, t *schema.Table) error
 	if !unique {
 		w.buf = append(w.buf, " LIMIT 1"...)
 	}
-	return w.end(expectation{count: 1, verb: againVerb, table: t})
+	return w.end(expectation{count: 1, verb: verb, table: t})
 }

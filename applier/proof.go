@@ -16,21 +16,7 @@ func (w *writer) prove(l *rowimage.Layout, r *change.Row, t *schema.Table) error
 	if !l.NeedsProof() {
 		return nil
 	}
-	w.begin("UPDATE /* binseal applier */ ", l.Table().QuotedName(), " SET ")
-	w.room(r.After)
-	out, unique, some, err := l.AppendProof(w.buf, r)
-	if err != nil {
-		return err
-	}
-	if !some {
-		w.abandon()
-		return nil
-	}
-	w.buf = out
-	if !unique {
-		w.buf = append(w.buf, " LIMIT 1"...)
-	}
-	return w.end(expectation{count: 1, verb: proofVerb, table: t})
+	return w.second(r, t, proofVerb, l.AppendProof)
 }
 
 // proveAll does it for inserted rows with full images.

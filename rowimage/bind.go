@@ -213,12 +213,15 @@ func (l *Layout) bindMembers(col *column, i int, cs *charset) error {
 		return mismatch(l.source, l.table, c, "the source's column has %d members, the target's %d", len(sent), len(col.members))
 	}
 	for n, member := range sent {
-		if shown, comparable := shownMember(member, cs); comparable && shown != strings.ReplaceAll(col.members[n], "''", "'") {
+		if shown, comparable := shownMember(member, cs); comparable && shown != unescaped.Replace(col.members[n]) {
 			return mismatch(l.source, l.table, c, "member %d of the column is another on the target", n+1)
 		}
 	}
 	return nil
 }
+
+// unescaped takes back what COLUMN_TYPE writes for a member (sql_string.cc, append_unescaped).
+var unescaped = strings.NewReplacer("''", "'", `\\`, `\`, `\0`, "\x00", `\n`, "\n", `\r`, "\r")
 
 // shownMember is a member as information_schema shows it: in utf8mb3, with '?' for what that does not have.
 func shownMember(member string, cs *charset) (shown string, comparable bool) {

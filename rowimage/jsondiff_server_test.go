@@ -243,7 +243,7 @@ func TestServerDiffsOfRowsUnseen(t *testing.T) {
 				}
 				layout := layoutOf(t, l, name, rows[0].Table)
 				unseen := slices.ContainsFunc(rows, func(r change.Row) bool {
-					_, some, err := layout.AppendDiffsDone(nil, &r)
+					_, _, some, err := layout.AppendDiffsDone(nil, &r)
 					return some && err == nil
 				})
 				if unseen != (image == "MINIMAL" && key != "") {

@@ -95,7 +95,7 @@ func TestRecordedDiffsToShownDocuments(t *testing.T) {
 		if diff := cmp.Diff(want, string(got)); diff != "" {
 			t.Errorf("row %d:\n%s", i+1, diff)
 		}
-		if _, some, err := l.AppendDiffsDone(nil, &rows[i]); some || err != nil {
+		if _, _, some, err := l.AppendDiffsDone(nil, &rows[i]); some || err != nil {
 			t.Errorf("row %d still has differences (%v)", i+1, err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestRecordedDiffsToDocumentsUnseen(t *testing.T) {
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
-	got, some, err := l.AppendDiffsDone(nil, &rows[1])
+	got, _, some, err := l.AppendDiffsDone(nil, &rows[1])
 	if err != nil || !some {
 		t.Fatalf("some %v, %v", some, err)
 	}
@@ -325,7 +325,7 @@ func writeDiffRows(t *testing.T, l *Layout, rows []change.Row, size int) {
 			continue
 		}
 		set, _, _ := l.AppendPartialSet(nil, r)
-		done, _, _ := l.AppendDiffsDone(nil, r)
+		done, _, _, _ := l.AppendDiffsDone(nil, r)
 		match, _, _ := l.AppendPartialMatch(nil, r.Before, r.PresentBefore)
 		if n := len(set) + len(done) + len(match); n > 400*size+2000 {
 			t.Errorf("%d bytes of SQL from %d", n, size)

@@ -90,14 +90,14 @@ func appendJSONArgument(dst, doc []byte) ([]byte, error) {
 
 // AppendDiffsDone writes, for an update r that has just been written, a statement's tail that matches its row if each of
 // its differences found what it changes: "`id`=`id` WHERE `id`=7 AND JSON_TYPE(`doc`) IN ('OBJECT','ARRAY')". It changes
-// nothing. some is false when r has no differences.
-func (l *Layout) AppendDiffsDone(dst []byte, r *change.Row) (out []byte, some bool, err error) {
+// nothing. unique is true: a row without a key has no differences left. some is false when r has none.
+func (l *Layout) AppendDiffsDone(dst []byte, r *change.Row) (out []byte, unique, some bool, err error) {
 	if r.Full || r.Op != change.Update || !l.documents {
-		return dst, false, nil
+		return dst, true, false, nil
 	}
 	after, row, err := l.cellsAfter(r)
 	if err != nil {
-		return dst, false, err
+		return dst, true, false, err
 	}
 	var ask []byte
 	for i := range after {
@@ -106,16 +106,16 @@ func (l *Layout) AppendDiffsDone(dst []byte, r *change.Row) (out []byte, some bo
 		}
 	}
 	if ask == nil {
-		return dst, false, nil
+		return dst, true, false, nil
 	}
 	key, err := l.partialKey(r.PresentBefore)
 	if err == nil && key == nil { // A table without a key shows its documents, and no differences are left.
 		err = l.imageError(errKeyless)
 	}
 	if err != nil {
-		return dst, false, err
+		return dst, true, false, err
 	}
 	name := l.columns[key[0]].name
 	out, err = l.appendCellMatch(join(dst, name, "=", name, " WHERE "), row, key)
-	return append(out, ask...), true, err
+	return append(out, ask...), true, true, err
 }
