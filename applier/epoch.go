@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/binseal/binseal/change"
@@ -48,8 +49,9 @@ type epoch struct {
 type tableChanges struct {
 	table   *boundTable
 	layout  *rowimage.Layout
-	json    bool           // boundTable.json
-	index   map[string]int // Identity key (rowimage.AppendKey) → index into entries.
+	json    bool             // boundTable.json
+	index   map[string]int   // Identity key (rowimage.AppendKey) → index into entries.
+	keys    *strings.Builder // Holds the bytes of the latest keys, so that a row costs no allocation of its own.
 	entries []netChange
 }
 
@@ -477,9 +479,23 @@ func (tc *tableChanges) remove(key, before []byte) error {
 }
 
 func (tc *tableChanges) enter(c netChange, key []byte) {
-	c.key = string(key)
+	c.key = tc.kept(key)
 	tc.index[c.key] = len(tc.entries)
 	tc.entries = append(tc.entries, c)
+}
+
+// keyChunk is how much memory the keys of an epoch take at once.
+const keyChunk = 16 << 10
+
+// kept copies a key into memory that it shares with its neighbours.
+func (tc *tableChanges) kept(key []byte) string {
+	if tc.keys == nil || tc.keys.Cap()-tc.keys.Len() < len(key) {
+		tc.keys = &strings.Builder{}
+		tc.keys.Grow(max(keyChunk, len(key)))
+	}
+	begin := tc.keys.Len()
+	tc.keys.Write(key)
+	return tc.keys.String()[begin:]
 }
 
 // contradiction: the log does to a key what its history does not allow. Either the log is damaged, or two keys that

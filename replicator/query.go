@@ -24,6 +24,9 @@ const (
 // control itself, in one spelling (binlog.cc, sql_class: "BEGIN", "COMMIT", "SAVEPOINT `x`"); the others keep the
 // client's text.
 func classify(sql []byte) (v verb, name string) {
+	if string(sql) == "BEGIN" { // Of each transaction.
+		return verbBegin, ""
+	}
 	first, rest := word(sql)
 	switch first {
 	case "BEGIN":
