@@ -100,7 +100,7 @@ func (p *player) run(cases []Case) (verdict string, all []*played) {
 }
 
 // asWritten are settings under which a definition means what SHOW CREATE TABLE says; the target's own are others.
-const asWritten = "explicit_defaults_for_timestamp=1, sql_mode=" + loose
+const asWritten = "explicit_defaults_for_timestamp=1, time_zone='+00:00', sql_mode=" + loose
 
 // move puts the last column of each of the case's tables first on the target. The server refuses that of some: columns
 // from which others are generated, and generated ones themselves.
