@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -12,7 +13,8 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// read runs packets through a framer and an assembler and renders what comes out, a line per part.
+// read runs packets through a framer and an assembler and renders what comes out, a line per part. Each packet's memory is
+// written over behind it, as the packet buffer's is: what came out must not depend on it.
 func read(t testing.TB, packets [][]byte, byGTID bool, edit func(*framer, *assembler)) (lines []string, err error) {
 	t.Helper()
 	return readFrom(t, packets, change.Checkpoint{ByGTID: byGTID}, edit)
@@ -26,8 +28,14 @@ func readFrom(t testing.TB, packets [][]byte, from change.Checkpoint, edit func(
 	}
 	r := New(Config{Filter: filter, MaxRowBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
 	frames := framer{byGTID: from.ByGTID}
+	var txns []*change.Txn
+	defer func() {
+		for _, txn := range txns {
+			lines = append(lines, line(txn))
+		}
+	}()
 	a, err := r.assembler(from, func(txn *change.Txn) error {
-		lines = append(lines, line(txn))
+		txns = append(txns, txn)
 		return nil
 	})
 	if err != nil {
@@ -38,18 +46,25 @@ func readFrom(t testing.TB, packets [][]byte, from change.Checkpoint, edit func(
 		edit(&frames, a)
 	}
 	for _, p := range packets {
-		ev, deliver, err := frames.next(p)
-		if err != nil {
-			return lines, at(err, ev.start, a.gtidNow())
-		}
-		if !deliver {
-			continue
-		}
-		if err := a.add(ev); err != nil {
+		if err := lend(bytes.Clone(p), &frames, a); err != nil {
 			return lines, err
 		}
 	}
 	return lines, nil
+}
+
+// lend gives a packet to the framer and the assembler and writes over its memory.
+func lend(p []byte, frames *framer, a *assembler) error {
+	defer copy(p, bytes.Repeat([]byte{0xaa}, len(p)))
+	ev, deliver, err := frames.next(p)
+	if err != nil {
+		return at(err, ev.start, a.gtidNow())
+	}
+	if !deliver {
+		return nil
+	}
+	ev.lent = true
+	return a.add(ev)
 }
 
 func line(txn *change.Txn) string {
