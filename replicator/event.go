@@ -181,6 +181,17 @@ const (
 	taggedTicket
 )
 
+// validTag tells whether a server would write a tag: at most 32 letters, digits and underscores, in lower case.
+// Source: mysql/gtid/tag.h, Tag.
+func validTag(tag string) bool {
+	for i, c := range []byte(tag) {
+		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(tag) <= 32
+}
+
 // parseTaggedGTID decodes GTID_TAGGED_LOG (MySQL 8.3 and later), a message of the mysql::serialization format:
 // version 1, size, last field that may not be ignored, then (field id, value) in the order of ids, absent ones left out.
 func parseTaggedGTID(body []byte) (gtidEvent, error) {
@@ -228,7 +239,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	if g.original = g.committed; hasOriginal { // Left out where it is the same.
 		g.original = microTime(original)
 	}
-	if c.err == nil && (g.gtid.GNO <= 0 || len(g.gtid.Tag) > 32 || g.gtid.UUID == uuid.Nil) {
+	if c.err == nil && (g.gtid.GNO <= 0 || !validTag(g.gtid.Tag) || g.gtid.UUID == uuid.Nil) {
 		return gtidEvent{}, fmt.Errorf("transaction number %d, its tag or its server's id is missing or out of range", g.gtid.GNO)
 	}
 	return g, c.err
