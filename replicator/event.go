@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -215,7 +216,11 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 		switch id {
 		case taggedUUID:
 			for i := range g.gtid.UUID {
-				g.gtid.UUID[i] = byte(c.varlen())
+				v := c.varlen()
+				if v > 0xff {
+					return gtidEvent{}, errors.New("a server's id with a byte above 255")
+				}
+				g.gtid.UUID[i] = byte(v)
 			}
 		case taggedGNO:
 			g.gtid.GNO = c.signedVarlen()

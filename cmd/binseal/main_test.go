@@ -60,7 +60,7 @@ func TestUsage(t *testing.T) {
 		"the same as JSON":                        {[]string{"run", "--json", "-c", "/nonexistent/b.yaml"}, 2, `"next_steps": [`, ""},
 		"a log level that is none":                {[]string{"run", "--log-level", "loud"}, 2, "", "BS-USAGE"},
 		"status of a daemon that is not there":    {[]string{"status", "--addr", "127.0.0.1:1"}, 1, "", "BS-DAEMON-UNREACHABLE"},
-		"position wants one transaction":          {[]string{"position", "skip"}, 2, "", "--gtid=UUID:N or --at=FILE:POS"},
+		"position wants one transaction":          {[]string{"position", "skip"}, 2, "", "--gtid=UUID:N|D-S-N or --at=FILE:POS"},
 		"position wants a place in a log":         {[]string{"position", "set", "--at", "shop:4"}, 2, "", "BS-USAGE"},
 		"verbs of later releases are not offered": {[]string{"cutover"}, 2, "", "BS-USAGE"},
 	} {
