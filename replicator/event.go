@@ -200,8 +200,8 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	if version := c.varlen(); version != 1 && c.err == nil {
 		return gtidEvent{}, fmt.Errorf("serialization version %d", version)
 	}
-	if size := c.varlen(); size > uint64(len(body)) {
-		return gtidEvent{}, errShort
+	if size := c.varlen(); size != uint64(len(body)) && c.err == nil {
+		return gtidEvent{}, fmt.Errorf("a message of %d bytes in an event of %d", size, len(body))
 	}
 	needed := c.varlen()
 	var g gtidEvent

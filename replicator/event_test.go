@@ -70,8 +70,17 @@ func taggedBody(needed byte, extra ...byte) []byte {
 	}
 	body = append(body, taggedGNO<<1, 5<<2, taggedTag<<1, 4<<1)
 	body = append(append(body, "blue"...), taggedLastCommitted<<1, 0, taggedSequenceNumber<<1, 1<<2, taggedImmediateTimestamp<<1, 0xff)
-	body = append(body, le(commitMicros, 8)...)
-	return append(body, extra...)
+	body = append(append(body, le(commitMicros, 8)...), extra...)
+	body[1] = byte(len(body)) << 1
+	return body
+}
+
+// An event of MySQL 9.7.4: its size is that of the whole message.
+func TestTaggedGTIDOfAServer(t *testing.T) {
+	g, err := parseTaggedGTID([]byte("\x02p\x00\x00\x00\x02\x84ة\x02\b\xa5\x03:\"\xc5\x03E\x02\xe6\x04\xf1\x03\x00\x00\x00\x02\x04\x04\x06\ntag_1\b,\n0\f\x7f\xbae\x9e\x1e!a\x06\x10\xe9\a\x12\x83\x12\v"))
+	if err != nil || g.gtid.Tag != "tag_1" || g.gtid.GNO != 1 || g.committed.Year() < 2024 {
+		t.Errorf("%+v, %v", g, err)
+	}
 }
 
 func TestTaggedGTIDEvents(t *testing.T) {
