@@ -180,6 +180,8 @@ const (
 	taggedImmediateVersion
 	taggedOriginalVersion
 	taggedTicket
+
+	maxTaggedField = 127
 )
 
 // validTag tells whether a server would write a tag: at most 32 letters, digits and underscores, in lower case.
@@ -209,6 +211,9 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	next := uint64(0) // The least id that may follow: fields come in the order of their ids, each once.
 	for !c.done() {
 		id := c.varlen()
+		if id > maxTaggedField && c.err == nil { // Of one byte, as all known ones: a larger one is damage, not a newer server.
+			return gtidEvent{}, fmt.Errorf("field %d is out of range", id)
+		}
 		if id < next && c.err == nil {
 			return gtidEvent{}, fmt.Errorf("field %d is out of order", id)
 		}
