@@ -231,8 +231,8 @@ func goMySQLGTID(body []byte, tagged bool) (_ *replication.GTIDEvent, ok bool) {
 	}()
 	if tagged {
 		var e replication.GtidTaggedLogEvent
-		// It takes numbers of more than a byte for several in some places, and then finds no fields: no oracle there.
-		return &e.GTIDEvent, e.Decode(body) == nil && e.GNO != 0
+		// It takes numbers of more than a byte for several in some places, and misreads those of nine: no oracle there.
+		return &e.GTIDEvent, e.Decode(body) == nil && e.GNO > 0 && e.GNO < 1<<48
 	}
 	var e replication.GTIDEvent
 	return &e, e.Decode(body) == nil
