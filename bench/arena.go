@@ -79,8 +79,8 @@ func (a *arena) close() error {
 
 func (a *arena) path(name string) string { return filepath.Join(a.dir, name) }
 
-// prepare gives both sides the workload's rows, saves the target's state, and writes the backlog.
-func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
+// fill gives both sides the workload's rows; what the source does from here on is the target's to follow.
+func (a *arena) fill(ctx context.Context, w *Workload, p Plan) error {
 	for _, s := range []*testmysql.Server{a.source, a.target} {
 		if err := w.Prepare(ctx, s.DB(), p.Size, p.Seed); err != nil {
 			return err
@@ -90,7 +90,12 @@ func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
 	if a.start, err = a.executed(ctx); err != nil {
 		return err
 	}
-	if err := a.target.Run(ctx, "SET GLOBAL gtid_purged = '"+a.start.String()+"'"); err != nil {
+	return a.target.Run(ctx, "SET GLOBAL gtid_purged = '"+a.start.String()+"'")
+}
+
+// prepare fills both sides, saves the target's state, and writes the backlog.
+func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
+	if err := a.fill(ctx, w, p); err != nil {
 		return err
 	}
 	if err := a.target.SaveData(ctx); err != nil {

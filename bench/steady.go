@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -78,16 +77,7 @@ func (p SteadyPlan) steady(ctx context.Context, c Contender, rate int) (s Steady
 		return s, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
-	w := oltp()
-	for _, server := range []*sql.DB{a.source.DB(), a.target.DB()} {
-		if err := w.Prepare(ctx, server, p.Size, p.Seed); err != nil {
-			return s, err
-		}
-	}
-	if a.start, err = a.executed(ctx); err != nil {
-		return s, err
-	}
-	if err := a.target.Run(ctx, "SET GLOBAL gtid_purged = '"+a.start.String()+"'"); err != nil {
+	if err := a.fill(ctx, oltp(), p.Plan); err != nil {
 		return s, err
 	}
 	if err := a.source.Run(ctx, "CREATE TABLE "+schemaName+".marks (i INT PRIMARY KEY)"); err != nil {

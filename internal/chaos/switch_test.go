@@ -217,19 +217,31 @@ func TestServerOfAnotherHistoryIsRefused(t *testing.T) {
 		_, err := conn.ExecContext(t.Context(), fmt.Sprintf("SET GTID_NEXT='%s:%d'; INSERT INTO shop.turn VALUES (%d, 0); SET GTID_NEXT='AUTOMATIC'", uuid, n, n))
 		must(t, err)
 	}
+	p.refusesB(t, d, "BS-SOURCE-CHANGED", before)
+	d.Kill()
+	p.backToA(t)
+}
+
+// refusesB leads the stream to b, which is to be refused by a code for its other history, with nothing of it on the target.
+func (p *pair) refusesB(t *testing.T, d *Daemon, code string, before map[string]string) {
+	t.Helper()
 	p.leadToB()
-	st := awaitHalt(t, d, "BS-SOURCE-CHANGED")
+	st := awaitHalt(t, d, code)
 	if !strings.Contains(st.Problem.What, "another one") {
 		t.Errorf("says %q", st.Problem.What)
 	}
 	if diff := cmp.Diff(before, targetDigest(t, p.Rig)); diff != "" {
 		t.Error(diff)
 	}
-	d.Kill()
-	p.Source = p.a // The operator's step: the former source. Nothing was lost.
+}
+
+// backToA is the operator's step behind it: the former source. Nothing was lost.
+func (p *pair) backToA(t *testing.T) {
+	t.Helper()
+	p.Source = p.a
 	p.SourceProxy.SetUpstream(p.a.Addr)
 	p.a.Exec(t, "INSERT INTO shop.orders (n) VALUES (3)")
-	d = p.Start(t, Normal)
+	d := p.Start(t, Normal)
 	p.AwaitCaughtUp(t, d, 20*time.Second)
 	p.Equal(t)
 	d.Stop(t)
