@@ -300,6 +300,12 @@ func (c *Claim) GuardStatement(ctx context.Context, s *mysqlconn.Session) error 
 	if got.Int64 != 1 {
 		return fmt.Errorf("claim stream %s: another session is about to run a DDL", c.opts.Stream)
 	}
+	return c.Held(ctx, s)
+}
+
+// Held looks whether the stream is still this claim's: BS-FENCED when it is another owner's. What a daemon sees behind
+// a later claim, such as a table that the new owner has dropped, means nothing.
+func (c *Claim) Held(ctx context.Context, s *mysqlconn.Session) error {
 	var owners, ours int64
 	err := s.QueryRow(ctx, "SELECT COUNT(*), COALESCE(SUM(owner=?),0) FROM `binseal`.`progress` WHERE stream=?", c.Owner, c.opts.Stream).Scan(&owners, &ours)
 	if err != nil {

@@ -198,7 +198,11 @@ func markCounts(t *testing.T, r *rig, stream string) {
 func fenceOldOwner(t *testing.T, r *rig, stream string) {
 	s, other := open(t, r.target), open(t, r.target)
 	old, _ := take(t, s, stream, &Owners{})
+	if err := old.Held(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
 	take(t, other, stream, &Owners{}) // Another process.
+	wantFault(t, old.Held(t.Context(), s), "BS-FENCED")
 	for session := range 4 {
 		if n := execute(t, s, "START TRANSACTION", mark(t, old, session, 1)); n != 0 {
 			t.Fatalf("session %d still matches %d (invariant 4)", session, n)

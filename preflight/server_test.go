@@ -114,12 +114,12 @@ func TestRealServers(t *testing.T) {
 		target.Exec(t, "DROP DATABASE moved")
 	})
 	t.Run("generated columns that follow the session", func(t *testing.T) {
-		const made = "CREATE TABLE shop.made (id INT PRIMARY KEY, ts TIMESTAMP NULL, v VARCHAR(20), seen DATE AS (DATE(ts)) VIRTUAL, day DATE AS (DATE(ts)) STORED, one DATE AS (DATE(ts)) VIRTUAL UNIQUE," +
+		const made = "CREATE TABLE shop.made (id INT PRIMARY KEY, ts TIMESTAMP NULL, v VARCHAR(20), seen DATE AS (DATE(ts)) VIRTUAL, day DATE AS (DATE(ts)) STORED, one DATE AS (DATE(ts)) VIRTUAL UNIQUE, two DATE AS (DATE(ts)) VIRTUAL, UNIQUE (v, two), UNIQUE over_zone ((SHA2(ts,256))), UNIQUE over_text ((SHA2(v,256))), KEY many ((DATE(ts)))," +
 			" third DECIMAL(9,4) AS (id/3) STORED, upper VARCHAR(20) AS (UPPER(v)) STORED)"
 		source.Exec(t, made)
 		target.Exec(t, made)
 		got := codes(run(t, options))
-		if f := got["TABLES_GENERATED_ZONE"]; f.Severity != Must || !slices.Equal(f.Objects, []string{"shop.made.day", "shop.made.one"}) {
+		if f := got["TABLES_GENERATED_ZONE"]; f.Severity != Must || !slices.Equal(f.Objects, []string{"shop.made, key over_zone", "shop.made.day", "shop.made.one", "shop.made.two"}) {
 			t.Errorf("time zone: %+v", f)
 		}
 		if f := got["TABLES_GENERATED_SESSION"]; f.Severity != Warn || !slices.Equal(f.Objects, []string{"shop.made.third"}) {

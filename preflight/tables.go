@@ -24,8 +24,8 @@ type table struct {
 	keys      [][]string // The columns of each key that makes it keyed.
 	cascades  []string   // Foreign keys with CASCADE, SET NULL or SET DEFAULT.
 	triggers  []string   // Only those that the account may see.
-	zoned     []string   // Generated columns that are kept and follow the session's time zone (schema.Column.ZoneBound),
-	bound     []string   // and those that may follow other settings of it (SessionBound).
+	zoned     []string   // Generated columns that are kept, and unique keys, that follow the session's time zone (schema.Column.ZoneBound),
+	bound     []string   // and columns that may follow other settings of it (SessionBound).
 }
 
 // column is what both servers must agree on.

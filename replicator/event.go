@@ -209,6 +209,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	var g gtidEvent
 	original, hasOriginal := uint64(0), false
 	next := uint64(0) // The least id that may follow: fields come in the order of their ids, each once.
+	found := 0        // Fields that name the transaction.
 	for !c.done() {
 		id := c.varlen()
 		if id > maxTaggedField && c.err == nil { // Of one byte, as all known ones: a larger one is damage, not a newer server.
@@ -218,6 +219,9 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 			return gtidEvent{}, fmt.Errorf("field %d is out of order", id)
 		}
 		next = id + 1
+		if id == taggedUUID || id == taggedGNO || id == taggedTag {
+			found++
+		}
 		switch id {
 		case taggedUUID:
 			for i := range g.gtid.UUID {
@@ -249,7 +253,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 	if g.original = g.committed; hasOriginal { // Left out where it is the same.
 		g.original = microTime(original)
 	}
-	if c.err == nil && (g.gtid.GNO <= 0 || !validTag(g.gtid.Tag) || g.gtid.UUID == uuid.Nil) {
+	if c.err == nil && (found != 3 || g.gtid.GNO <= 0 || !validTag(g.gtid.Tag) || g.gtid.UUID == uuid.Nil) {
 		return gtidEvent{}, fmt.Errorf("transaction number %d, its tag or its server's id is missing or out of range", g.gtid.GNO)
 	}
 	return g, c.err

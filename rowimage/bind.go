@@ -108,7 +108,7 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 	l.insertColumns = strings.Join(names, ",")
 	l.all = bytes.Repeat([]byte{0xff}, bitmapLen(len(l.columns)))
 	if err := l.bindKeys(); err != nil {
-		return l, err
+		return nil, err
 	}
 	l.joins = l.joinsIdentity()
 	return l, nil

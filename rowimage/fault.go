@@ -75,6 +75,15 @@ func refuseZone(t *schema.Table, c *schema.Column) error {
 	}
 }
 
+// refuseZoneKey is the fault of a unique key over an expression that is bound to a time zone.
+func refuseZoneKey(t *schema.Table, k *schema.Key) error {
+	return &change.Fault{
+		Code: CodeGenerated, Class: change.ClassPerson, Where: fmt.Sprintf("%s, key %s", t, schema.QuoteName(k.Name)),
+		What: "the unique key's expression depends on the time zone of the session that wrote the row, which row events do not tell",
+		Next: "on the target alone drop the key, and create it again after cutover; or define it over a DATETIME on both sides; or exclude the table",
+	}
+}
+
 // valueError says which column of an image could not be written: a fault when a person must decide, else a plain
 // error, since the log or its reader is damaged.
 func (l *Layout) valueError(column int, err error) error {

@@ -32,6 +32,10 @@ type keyPlan struct {
 // bindKeys prepares the identity and each key that can be weighed.
 func (l *Layout) bindKeys() error {
 	for _, k := range l.table.UniqueKeys() {
+		if k.ZoneBound {
+			// The target would compute it in the applier's zone: rows could collide there that do not on the source.
+			return refuseZoneKey(l.table, k)
+		}
 		if k != l.table.Identity && !k.Weighed {
 			continue
 		}

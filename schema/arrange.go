@@ -67,7 +67,7 @@ func (t *Table) places(names []string) (places []int, missing string) {
 
 // moved is the key with its parts at other places.
 func (k *Key) moved(there []int) *Key {
-	m := &Key{Name: k.Name, Parts: slices.Clone(k.Parts)}
+	m := &Key{Name: k.Name, Parts: slices.Clone(k.Parts), ZoneBound: k.ZoneBound}
 	for i := range m.Parts {
 		if p := &m.Parts[i]; p.Column >= 0 {
 			p.Column = there[p.Column]

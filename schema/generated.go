@@ -78,12 +78,13 @@ func names(expression, column string) bool {
 func markZoneBound(t *Table, expressions []string) {
 	for i, expression := range expressions {
 		c := &t.Columns[i]
-		c.ZoneBound = c.Generated != NotGenerated && (c.DataType == "timestamp" || readsZone(t, expression))
+		c.ZoneBound = c.Generated != NotGenerated && (c.DataType == "timestamp" || ReadsZone(t, expression))
 	}
 }
 
-// readsZone reports an expression that names a TIMESTAMP, a column that is bound to a zone itself, or a function that is.
-func readsZone(t *Table, expression string) bool {
+// ReadsZone reports an expression whose value follows the time zone of the session that writes the row: it names a
+// TIMESTAMP, a column that is bound to a zone itself (MarkGenerated comes before), or a function that is.
+func ReadsZone(t *Table, expression string) bool {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		if (c.DataType == "timestamp" || c.ZoneBound) && names(expression, c.Name) {

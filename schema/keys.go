@@ -7,16 +7,20 @@ import (
 	"slices"
 )
 
-// keysQuery: one row per part of a unique key. EXPRESSION is there since 8.0.13, before it no part has one.
-// CARDINALITY is left out: it would open the table for statistics.
+// keysQuery: one row per part of a unique key. CARDINALITY is left out: it would open the table for statistics.
 const keysQuery = `/* binseal schema */ SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), COALESCE(SUB_PART, 0)
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0
 ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX`
 
+// expressionsQuery: one row per part over an expression. The column EXPRESSION is there since 8.0.13, as such parts are.
+const expressionsQuery = `/* binseal schema */ SELECT INDEX_NAME, EXPRESSION
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 AND COLUMN_NAME IS NULL`
+
 // loadKeys reads a table's unique keys into Secondary, the primary key first; classify sorts them out. A part over an
 // expression, multi-valued ones included, has no column name.
 func (c *Catalog) loadKeys(ctx context.Context, t *Table) error {
-	return each(ctx, c.q, keysQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
+	expressions := false
+	err := each(ctx, c.q, keysQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
 		var key, column string
 		var part KeyPart
 		if err := rows.Scan(&key, &column, &part.Prefix); err != nil {
@@ -26,12 +30,26 @@ func (c *Catalog) loadKeys(ctx context.Context, t *Table) error {
 		if column != "" && part.Column < 0 {
 			return fmt.Errorf("key %s has a part over a column that is not in the table", QuoteName(key))
 		}
+		expressions = expressions || column == ""
 		last := len(t.Secondary) - 1
 		if last < 0 || t.Secondary[last].Name != key {
 			t.Secondary = append(t.Secondary, &Key{Name: key})
 			last++
 		}
 		t.Secondary[last].Parts = append(t.Secondary[last].Parts, part)
+		return nil
+	})
+	if err != nil || !expressions {
+		return err
+	}
+	return each(ctx, c.q, expressionsQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
+		var key, expression string
+		if err := rows.Scan(&key, &expression); err != nil {
+			return err
+		}
+		for _, k := range t.Secondary {
+			k.ZoneBound = k.ZoneBound || k.Name == key && ReadsZone(t, expression)
+		}
 		return nil
 	})
 }

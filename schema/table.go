@@ -63,6 +63,9 @@ type Key struct {
 	// compare as the server does: two rows have the same Key bytes (rowimage.Layout.AppendKey) exactly when
 	// they collide on the server.
 	Weighed bool
+	// ZoneBound: a part is an expression whose value follows the time zone of the session that writes the row, as
+	// Column.ZoneBound.
+	ZoneBound bool
 	// NotNull reports that no part is nullable. Rows with a NULL in a unique key never collide.
 	NotNull bool
 }

@@ -29,7 +29,7 @@ const setupLimit = 2 * time.Minute
 
 // runOnce claims the stream and streams from the record until something ends it. Crash-only: whatever fails, the
 // next run begins here, and this is the only way in which a stream recovers.
-func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
+func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err error) {
 	s.mu.Lock()
 	s.totals.Runs++
 	s.mu.Unlock()
@@ -44,6 +44,7 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = s.ownFault(ctx, claim, err) }()
 	if st.Fresh {
 		if st.Checkpoint, err = s.firstCheckpoint(setup); err != nil {
 			return err
@@ -102,6 +103,27 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) error {
 	s.mu.Unlock()
 	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
 	return s.join(ctx, app, reader, from)
+}
+
+// ownFault is err, unless that asks for a person while the stream has another owner by now: then BS-FENCED. A daemon
+// that was stopped behind its claim opens sessions that the new owner does not know and cannot end; it commits nothing
+// (invariant 4), but may meet a table that the new owner has dropped before it meets the fence.
+func (s *Stream) ownFault(ctx context.Context, claim *checkpoint.Claim, err error) error {
+	f := change.FaultOf(err)
+	if f == nil || f.Class != change.ClassPerson || ctx.Err() != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, setupLimit)
+	defer cancel()
+	look, failed := s.o.Target.Open(ctx, mysqlconn.SessionOptions{Metadata: true, ReadTimeout: metaReadTimeout, Init: mysqlconn.TargetInit(metaReadTimeout, metaLockWait)})
+	if failed != nil {
+		return failed // The next run meets the fault again.
+	}
+	defer func() { _ = look.Close() }()
+	if failed := claim.Held(ctx, look); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // lowerCaseNames is lower_case_table_names of the target.

@@ -2,10 +2,13 @@ package chaos
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/binseal/binseal/internal/crashpoint"
 	"github.com/binseal/binseal/stream"
 )
 
@@ -58,4 +61,30 @@ func takeOvers(t *testing.T, n int) {
 	r.Equal(t)
 	owner.Stop(t)
 	t.Logf("%d take-overs, slowest %s from start to the first applied transaction", n, worst.Round(time.Millisecond))
+}
+
+// A daemon that was held between its claim and its sessions, until after another had taken over: the new owner could
+// not know these sessions. What the old one then meets, here a table that the new owner has dropped, is not its fault.
+func TestADaemonHeldBehindItsClaimSaysThatItWasFencedOff(t *testing.T) {
+	r := begin(t, "strict", seed(t))
+	first := r.Start(t, Normal)
+	r.Source.Exec(t, "CREATE TABLE shop.gone (id INT PRIMARY KEY)", "INSERT INTO shop.gone VALUES (1)")
+	r.AwaitCaughtUp(t, first, time.Minute)
+	first.Stop(t)
+
+	held := filepath.Join(r.Dir, "held")
+	old := r.Start(t, Normal, "BINSEAL_PAUSE_AT="+crashpoint.Claimed, "BINSEAL_PAUSE_FILE="+held)
+	awaitFile(t, held, old)
+	r.Source.Exec(t, "INSERT INTO shop.gone VALUES (2)", "DROP TABLE shop.gone")
+	young := r.Start(t, Normal)
+	r.AwaitCaughtUp(t, young, time.Minute)
+	must(t, os.Remove(held))
+	st := old.Await(t, time.Minute, "the old daemon has halted", func(st stream.Status) bool { return st.State == stream.StateHalted })
+	if st.Problem.Code != "BS-FENCED" {
+		t.Errorf("the old daemon halted with %+v, want BS-FENCED", st.Problem)
+	}
+	r.Source.Exec(t, "CREATE TABLE shop.gone (id INT PRIMARY KEY)", "INSERT INTO shop.gone VALUES (3)")
+	r.AwaitCaughtUp(t, young, time.Minute)
+	r.Equal(t)
+	young.Stop(t)
 }
