@@ -2,6 +2,8 @@ package applier
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/schema"
@@ -71,8 +73,31 @@ func refused(e *epoch, number uint16, err error) error {
 	if number == 1062 {
 		code, what = "BS-DIVERGED", "the target differs from the source: it holds a row that the source does not"
 	}
-	return &change.Fault{Code: code, Class: change.ClassPerson, Where: e.span(), What: what, Err: err,
-		Next: "compare the table on both sides (definition first, then rows), make them equal, then start again"}
+	return &change.Fault{Code: code, Class: change.ClassPerson, Where: e.span() + e.named(), What: what, Err: err,
+		Next: "compare the table on both sides (definition first, then rows) and make them equal; a generated column whose value the source has clipped (sql_mode without strict, IGNORE) must not be generated on the target; then start again"}
+}
+
+// maxNamed is how many tables a message names.
+const maxNamed = 3
+
+// named names the tables of an epoch, for messages: a server's refusal of a packet does not tell the statement.
+func (e *epoch) named() string {
+	var names []string
+	for _, tc := range e.tables {
+		names = append(names, tc.def().String())
+	}
+	for b := range e.orderedTables {
+		names = append(names, b.def.String())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	more := ""
+	if len(names) > maxNamed {
+		names, more = names[:maxNamed], " …"
+	}
+	return ": " + strings.Join(names, ", ") + more
 }
 
 // haltInRecovery: an epoch is half done, and what the source sends now cannot be a part of it.

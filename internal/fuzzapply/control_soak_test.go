@@ -3,6 +3,8 @@
 package fuzzapply
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,8 +20,10 @@ func TestSoakFuzzApplySeesKeysComparedAsBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Only where two texts with other bytes are one key can the build be seen: the fewer other collations, the sooner.
+	facts.Collations = slices.DeleteFunc(facts.Collations, func(c Collation) bool { return !strings.HasSuffix(c.Name, "_ci") })
 	f := &fuzzer{Generator: facts.Generator(), player: &player{rig: rig, t: t, build: chaos.WeakCollation}, seed: firstSeed(t)}
-	found := f.until(time.Now().Add(10 * time.Minute))
+	found := f.until(time.Now().Add(20 * time.Minute))
 	if found == nil {
 		t.Fatalf("nothing found in %d cases", f.player.tally.cases)
 	}

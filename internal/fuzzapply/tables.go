@@ -163,11 +163,11 @@ func (b *table) generate(t *rapid.T) {
 	b.fix(base)
 	c := column{name: "g", generated: true, fixed: true, nullable: true, value: value{kind: text, pool: []string{"NULL"}}}
 	c.sql = rapid.SampledFrom([]string{
-		"VARCHAR(20) CHARACTER SET utf8mb4 GENERATED ALWAYS AS (LEFT(CONCAT(%s, 'x'), 20))", "VARBINARY(20) GENERATED ALWAYS AS (LEFT(%s, 20))",
+		"VARCHAR(20) CHARACTER SET utf8mb4 GENERATED ALWAYS AS (LEFT(CONCAT(%s, 'x'), 20))", "VARBINARY(80) GENERATED ALWAYS AS (LEFT(%s, 20))",
 		"INT GENERATED ALWAYS AS (LENGTH(%s))", "CHAR(64) CHARACTER SET ascii GENERATED ALWAYS AS (SHA2(%s, 256))",
 	}).Draw(t, "expression")
 	if !from.readable() {
-		c.sql = "VARBINARY(20) GENERATED ALWAYS AS (LEFT(%s, 20))"
+		c.sql = "VARBINARY(80) GENERATED ALWAYS AS (LEFT(%s, 20))"
 	}
 	c.sql = fmt.Sprintf(c.sql, base)
 	c.rest = rapid.SampledFrom([]string{" VIRTUAL", " STORED", " STORED INVISIBLE"}).Draw(t, "storage")
