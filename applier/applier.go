@@ -116,16 +116,17 @@ type Progress struct {
 
 // Applier applies one run of a stream. It is used once.
 type Applier struct {
-	cfg     Config
-	claim   *checkpoint.Claim
-	catalog *schema.Catalog
-	meta    *mysqlconn.Session // Table definitions and fingerprints; belongs to the collector, or to the executor while the collector waits for it.
-	leaders [2]*session
-	follow  []*session
-	ddl     atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
-	tables  map[schema.Name]*boundTable
-	maxSQL  int  // Largest statement the target takes, in bytes.
-	joins   bool // The target takes joined updates: see knowsValues.
+	cfg      Config
+	claim    *checkpoint.Claim
+	catalog  *schema.Catalog
+	meta     *mysqlconn.Session // Table definitions and fingerprints; belongs to the collector, or to the executor while the collector waits for it.
+	leaders  [2]*session
+	follow   []*session
+	ddl      atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
+	tables   map[schema.Name]*boundTable
+	bySource map[*change.TableMap]*boundTable // The same by what the source last sent of them, and maybe by older ones.
+	maxSQL   int                              // Largest statement the target takes, in bytes.
+	joins    bool                             // The target takes joined updates: see knowsValues.
 	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.
 	sqlCascades bool
 
@@ -149,7 +150,7 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	if cfg.ByName == nil {
 		cfg.ByName = ByName{}
 	}
-	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{}, joins: !meta.MariaDB && knowsValues(meta.Version),
+	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{}, bySource: map[*change.TableMap]*boundTable{}, joins: !meta.MariaDB && knowsValues(meta.Version),
 		cp: st.Checkpoint, gtids: gtids, epoch: st.Epoch, half: st.HalfDone}
 	if a.sqlCascades, err = cascadesInSQL(ctx, meta); err != nil {
 		return nil, err
@@ -193,12 +194,12 @@ func (a *Applier) Record(ctx context.Context, cp change.Checkpoint) error {
 // Run applies what arrives on in until the channel is closed, then finishes the epoch in flight and returns nil.
 // A transaction whose last part has not arrived by then is rolled back. When ctx ends, what is in flight is
 // abandoned: the target rolls it back, or the next claim finds it committed. Run is called once.
-func (a *Applier) Run(ctx context.Context, in <-chan *change.Txn) error {
+func (a *Applier) Run(ctx context.Context, in <-chan []*change.Txn) error {
 	g, ctx := errgroup.WithContext(ctx)
 	items := make(chan item) // No buffer: "the applier asks" is the executor being ready to receive.
 	g.Go(func() error {
 		defer close(items)
-		err := a.collect(ctx, in, items)
+		err := a.collect(ctx, &intake{batches: in}, items)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ import (
 type collector struct {
 	t    *testing.T
 	a    *Applier
-	in   chan *change.Txn
+	in   chan []*change.Txn
 	out  chan item
 	beat chan struct{}
 	done chan error
@@ -33,7 +33,7 @@ func collect(t *testing.T, body func(c *collector)) {
 		family := modelTable(0)
 		family.Name, family.Cascading = "f", true
 		c := &collector{t: t, a: newTestApplier(bound(t, modelTable(1), plainMap), bound(t, family, familyMap)),
-			in: make(chan *change.Txn), out: make(chan item), beat: make(chan struct{}), done: make(chan error, 1)}
+			in: make(chan []*change.Txn), out: make(chan item), beat: make(chan struct{}), done: make(chan error, 1)}
 		c.a.cfg.Beat = c.beat
 		body(c)
 		if len(c.done) == 0 {
@@ -53,7 +53,7 @@ var (
 func (c *collector) start() {
 	ctx, stop := context.WithCancelCause(c.t.Context())
 	c.stop = stop
-	go func() { c.done <- c.a.collect(ctx, c.in, c.out) }()
+	go func() { c.done <- c.a.collect(ctx, &intake{batches: c.in}, c.out) }()
 }
 
 // end closes the reader's side and waits for the collector, taking what it still hands over.
@@ -83,7 +83,7 @@ func (c *collector) offers(t *change.Txn) bool {
 	c.t.Helper()
 	synctest.Wait()
 	select {
-	case c.in <- t:
+	case c.in <- []*change.Txn{t}:
 		synctest.Wait()
 		return true
 	default:

@@ -255,6 +255,7 @@ func (a *Applier) withdraw(ctx context.Context, t *change.Txn, err error, ambigu
 func (a *Applier) forgetTables() {
 	a.catalog.Forget()
 	clear(a.tables)
+	clear(a.bySource)
 }
 
 // intend commits the record that tells a later run whether the statement ran, and gives the text to run.

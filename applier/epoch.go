@@ -50,7 +50,7 @@ type tableChanges struct {
 	table   *boundTable
 	layout  *rowimage.Layout
 	json    bool             // boundTable.json
-	index   map[string]int   // Identity key (rowimage.AppendKey) → index into entries.
+	index   map[string]int   // Identity key (rowimage.AppendKey) → index into entries. While the epoch is collected.
 	keys    *strings.Builder // Holds the bytes of the latest keys, so that a row costs no allocation of its own.
 	entries []netChange
 }
@@ -106,6 +106,21 @@ type boundTable struct {
 	json   bool // Has a column of type JSON.
 
 	partial bool // The source has sent partial images of it.
+
+	index map[string]int // Of the tableChanges of the epoch that is being collected.
+	room  int            // The most entries that index has had.
+}
+
+// freshIndex is an empty index for the next epoch, and how many entries the last one had. Only the collector uses it, of
+// one epoch at a time, so one map serves all, as long as it is not much too large: to clear it costs its whole size.
+func (b *boundTable) freshIndex() (index map[string]int, last int) {
+	last = len(b.index)
+	if b.index == nil || b.room > 1024 && last < b.room/8 {
+		b.index, b.room = map[string]int{}, 0
+	}
+	b.room = max(b.room, last)
+	clear(b.index)
+	return b.index, last
 }
 
 func newEpoch() *epoch {
@@ -120,37 +135,39 @@ func (e *epoch) full(times int) bool {
 }
 
 // collect is natural batching: receive the next transaction, or hand the epoch over when the executor asks.
-func (a *Applier) collect(ctx context.Context, in <-chan *change.Txn, out chan<- item) error {
+func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) error {
 	if a.half != nil {
 		if covered, err := a.collectHalf(ctx, in, out); err != nil || !covered {
 			return err
 		}
 	}
 	cur := newEpoch()
-	for in != nil || !cur.empty() {
-		recv, give, idle := in, out, a.cfg.Beat
-		if cur.empty() {
-			give = nil
-		} else {
-			idle = nil
-			if cur.full(1) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur) {
-				recv = nil
-			}
-		}
-		a.cfg.Observer.Collected(cur.rows, cur.bytes)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case t, ok := <-recv:
-			if !ok {
-				in = nil
-				continue
-			}
+	for in.more() || !cur.empty() {
+		shut := !cur.empty() && (cur.full(1) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur))
+		if t := in.first(); t != nil && !shut {
+			in.drop()
 			next, err := a.take(ctx, cur, t, in, out)
 			if err != nil {
 				return err
 			}
 			cur = next
+			continue
+		}
+		recv, give, idle := in.batches, out, a.cfg.Beat
+		if cur.empty() {
+			give = nil
+		} else {
+			idle = nil
+		}
+		if shut {
+			recv = nil
+		}
+		a.cfg.Observer.Collected(cur.rows, cur.bytes)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case batch, ok := <-recv:
+			in.refill(batch, ok)
 		case give <- cur:
 			cur = newEpoch()
 		case <-idle:
@@ -163,7 +180,7 @@ func (a *Applier) collect(ctx context.Context, in <-chan *change.Txn, out chan<-
 }
 
 // take puts one transaction, or part of one, into the epoch cur, and returns the epoch to go on with.
-func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in <-chan *change.Txn, out chan<- item) (*epoch, error) {
+func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in *intake, out chan<- item) (*epoch, error) {
 	if t.DDL != nil || !t.Whole() {
 		if err := handOver(ctx, cur, out); err != nil {
 			return nil, err
@@ -269,10 +286,13 @@ func (a *Applier) prepare(ctx context.Context, cur *epoch, t *change.Txn) (close
 // bind finds the target table of a TABLE_MAP and checks that its images fit. The layout is kept until the source
 // describes the table differently or a DDL has run.
 func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (*boundTable, error) {
+	if b := a.bySource[m]; b != nil && b.source == m {
+		return b, nil
+	}
 	name := schema.Name{Schema: m.Schema, Table: m.Table}
 	b := a.tables[name]
 	if b != nil && (b.source == m || b.layout.Fits(m)) {
-		b.source = m
+		a.sent(b, m)
 		return b, nil
 	}
 	layout, err := a.lookUp(ctx, name, m)
@@ -287,8 +307,20 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 	if def.Class == schema.Ordered && (b.def == nil || b.def.OrderedWhy != def.OrderedWhy) {
 		a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
 	}
-	b.def, b.source, b.layout = def, m, layout
+	b.def, b.layout = def, layout
+	a.sent(b, m)
 	return b, nil
+}
+
+// maxBySource bounds what is known of TABLE_MAPs that the source no longer sends.
+const maxBySource = 4096
+
+// sent notes m as the last description of a table by the source.
+func (a *Applier) sent(b *boundTable, m *change.TableMap) {
+	if len(a.bySource) >= maxBySource {
+		clear(a.bySource)
+	}
+	b.source, a.bySource[m] = m, b
 }
 
 // lookUp finds the layout of a table's images in the target table of its name.
@@ -362,7 +394,9 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		if r.RowsHeader != last {
-			b = a.tables[schema.Name{Schema: r.Table.Schema, Table: r.Table.Table}]
+			if b = a.bySource[r.Table]; b == nil {
+				b = a.tables[schema.Name{Schema: r.Table.Schema, Table: r.Table.Table}]
+			}
 			_, checks = classOf(b, r.RowsHeader)
 			last, tc = r.RowsHeader, nil
 			if !e.orderedTables[b] {
@@ -389,7 +423,8 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 func (e *epoch) changesOf(b *boundTable) *tableChanges {
 	tc := e.byTable[b]
 	if tc == nil {
-		tc = &tableChanges{table: b, layout: b.layout, json: b.json, index: map[string]int{}}
+		index, last := b.freshIndex()
+		tc = &tableChanges{table: b, layout: b.layout, json: b.json, index: index, entries: make([]netChange, 0, last)}
 		e.byTable[b] = tc
 		e.tables = append(e.tables, tc)
 	}
@@ -484,14 +519,18 @@ func (tc *tableChanges) enter(c netChange, key []byte) {
 	tc.entries = append(tc.entries, c)
 }
 
-// keyChunk is how much memory the keys of an epoch take at once.
-const keyChunk = 16 << 10
+// minKeyChunk and maxKeyChunk bound how much memory the keys of an epoch take at once; each piece is twice the last.
+const minKeyChunk, maxKeyChunk = 256, 16 << 10
 
 // kept copies a key into memory that it shares with its neighbours.
 func (tc *tableChanges) kept(key []byte) string {
 	if tc.keys == nil || tc.keys.Cap()-tc.keys.Len() < len(key) {
+		size := minKeyChunk
+		if tc.keys != nil {
+			size = min(2*tc.keys.Cap(), maxKeyChunk)
+		}
 		tc.keys = &strings.Builder{}
-		tc.keys.Grow(max(keyChunk, len(key)))
+		tc.keys.Grow(max(size, len(key)))
 	}
 	begin := tc.keys.Len()
 	tc.keys.Write(key)

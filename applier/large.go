@@ -31,7 +31,7 @@ const heavyPart = 24 << 20
 
 // takeLarge merges the parts of a transaction and passes them on, until its last part. If the channel is closed
 // before, the parts sent so far are rolled back by the executor.
-func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in <-chan *change.Txn, out chan<- item) error {
+func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in *intake, out chan<- item) error {
 	l := &large{start: t.Start, gtid: t.GTID, parts: make(chan *part)}
 	defer close(l.parts)
 	if err := send(ctx, out, l); err != nil {
@@ -65,14 +65,9 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in <-chan *chang
 				return context.Cause(ctx)
 			}
 		}
-		select {
-		case next, ok := <-in:
-			if !ok {
-				return nil
-			}
-			t = next
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		var err error
+		if t, err = in.next(ctx); t == nil || err != nil {
+			return err
 		}
 	}
 }

@@ -122,6 +122,13 @@ func (l *live) runWith(t *testing.T, cfg Config, feed func(in chan<- *change.Txn
 		}
 	}
 	in := make(chan *change.Txn)
+	batches := make(chan []*change.Txn)
+	go func() {
+		defer close(batches)
+		for t := range in {
+			batches <- []*change.Txn{t}
+		}
+	}()
 	fed := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -131,10 +138,10 @@ func (l *live) runWith(t *testing.T, cfg Config, feed func(in chan<- *change.Txn
 	}()
 	go func() { // A failed run takes nothing more from the reader.
 		<-ended
-		for range in {
+		for range batches {
 		}
 	}()
-	err = a.Run(ctx, in)
+	err = a.Run(ctx, batches)
 	close(ended)
 	<-fed
 	return seen.commits, err

@@ -139,7 +139,7 @@ func (silent) Collected(rows, bytes int)      {}
 
 // newTestApplier knows the tables given and has no sessions.
 func newTestApplier(tables ...*boundTable) *Applier {
-	a := &Applier{tables: map[schema.Name]*boundTable{}}
+	a := &Applier{tables: map[schema.Name]*boundTable{}, bySource: map[*change.TableMap]*boundTable{}}
 	a.cfg.Logger, a.cfg.Observer, a.cfg.ByName = slog.New(slog.DiscardHandler), silent{}, ByName{}
 	for _, b := range tables {
 		a.tables[schema.Name{Schema: b.def.Schema, Table: b.def.Name}] = b

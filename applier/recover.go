@@ -3,7 +3,6 @@ package applier
 import (
 	"context"
 
-	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/internal/crashpoint"
 )
 
@@ -14,22 +13,16 @@ const recoverySlack = 3
 // collectHalf reads whole transactions from the checkpoint until the end of the half-done epoch is covered, and
 // hands them over as one strict, idempotent epoch. Before that nothing is written. It reports false when the
 // channel was closed first: then the next run tries again.
-func (a *Applier) collectHalf(ctx context.Context, in <-chan *change.Txn, out chan<- item) (bool, error) {
+func (a *Applier) collectHalf(ctx context.Context, in *intake, out chan<- item) (bool, error) {
 	crashpoint.Reach(crashpoint.RecoverBegin)
 	a.cfg.Logger.Info("finishing a half-done epoch", "from", a.cp.Pos.String(), "to", a.half.Pos.String())
 	e := newEpoch()
 	e.recovery = true
 	gtids := a.gtids.Clone()
 	for {
-		var t *change.Txn
-		select {
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		case next, ok := <-in:
-			if !ok {
-				return false, nil
-			}
-			t = next
+		t, err := in.next(ctx)
+		if t == nil || err != nil {
+			return false, err
 		}
 		if t.DDL != nil || !t.Whole() {
 			return false, haltInRecovery(position(t.Start, t.GTID), "it contains a statement or an oversized transaction, which never share an epoch")

@@ -24,6 +24,8 @@ type Run struct {
 	TargetCPU    float64 `json:"target_cpu_seconds"`
 	SourceCPU    float64 `json:"source_cpu_seconds"`
 	PeakRSS      int64   `json:"peak_rss_bytes"` // Of the daemon.
+	Epochs       uint64  `json:"epochs"`         // Of the daemon: its commits,
+	RowsWritten  uint64  `json:"rows_written"`   // and the net row changes in them.
 	Equal        bool    `json:"equal"`          // Both sides' tables were compared byte by byte.
 }
 
@@ -85,8 +87,8 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 			if err != nil {
 				return runs, fmt.Errorf("%s, round %d: %w", c.Name, round, err)
 			}
-			fmt.Fprintf(p.Out, "  %d  %-22s %8.2f s  %8.0f trx/s  %8.0f rows/s  cpu: daemon %6.2f target %6.2f source %5.2f s  peak %4d MiB\n", round, c.Name, r.Seconds,
-				float64(r.Transactions)/r.Seconds, float64(r.Changes)/r.Seconds, r.DaemonCPU, r.TargetCPU, r.SourceCPU, r.PeakRSS>>20)
+			fmt.Fprintf(p.Out, "  %d  %-22s %8.2f s  %8.0f trx/s  %8.0f rows/s  cpu: daemon %6.2f target %6.2f source %5.2f s  peak %4d MiB  %d rows written in %d epochs\n", round, c.Name, r.Seconds,
+				float64(r.Transactions)/r.Seconds, float64(r.Changes)/r.Seconds, r.DaemonCPU, r.TargetCPU, r.SourceCPU, r.PeakRSS>>20, r.RowsWritten, r.Epochs)
 			runs = append(runs, r)
 		}
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -44,12 +45,11 @@ func catchUpWith(binary string) func(context.Context, *arena, *Run, DaemonOption
 		}
 		waited := await(ctx, patience, "binseal has caught up", func() (bool, error) { return d.applied(ctx, a.end) })
 		r.Seconds = time.Since(began).Seconds()
+		st, asked := d.status(ctx)
+		r.Epochs, r.RowsWritten = st.Totals.Epochs, st.Totals.RowsWritten
 		var ended error
 		r.DaemonCPU, r.PeakRSS, ended = d.stop()
-		if waited != nil {
-			return waited
-		}
-		return ended
+		return errors.Join(waited, asked, ended)
 	}
 }
 

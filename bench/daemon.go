@@ -105,16 +105,25 @@ func (d *daemon) applied(ctx context.Context, end change.GTIDSet) (bool, error) 
 }
 
 func (d *daemon) lag(ctx context.Context) (lag stream.Lag, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.listen+"/lag", nil)
+	return lag, d.ask(ctx, "/lag", &lag)
+}
+
+func (d *daemon) status(ctx context.Context) (st stream.Status, err error) {
+	return st, d.ask(ctx, "/status", &st)
+}
+
+// ask reads a page of the daemon's into v.
+func (d *daemon) ask(ctx context.Context, page string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.listen+page, nil)
 	if err != nil {
-		return lag, err
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return lag, err
+		return err
 	}
 	defer resp.Body.Close()
-	return lag, json.NewDecoder(resp.Body).Decode(&lag)
+	return json.NewDecoder(resp.Body).Decode(v)
 }
 
 // stop ends the daemon and gives its processor seconds and its largest resident set, in bytes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -74,7 +75,17 @@ type assembler struct {
 	rows      []change.Row
 	bytes     int
 	marks     []savepoint
+
+	spareRows []change.Row // Room for the rows of the next transactions, which share it.
+	spareTxns []change.Txn
 }
+
+// What is allocated at once for small transactions, which are received, merged and given up together.
+const (
+	rowsAtOnce = 256
+	usualRows  = 4 // The least room for a transaction's rows.
+	txnsAtOnce = 16
+)
 
 // savepoint remembers what was there when a SAVEPOINT was set.
 type savepoint struct {
@@ -394,6 +405,12 @@ func (a *assembler) addRows(ev event) error {
 			return err
 		}
 	}
+	if a.rows == nil && !a.xa { // Rows of XA are kept for long, and would keep their neighbours' memory.
+		if len(a.spareRows) < usualRows {
+			a.spareRows = make([]change.Row, rowsAtOnce)
+		}
+		a.rows = a.spareRows[:0]
+	}
 	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa)
 	if err != nil {
 		return err
@@ -431,10 +448,18 @@ func (a *assembler) commit(ev event) error {
 
 // take makes a part of what is held; ev is its last event.
 func (a *assembler) take(ev event, last bool) *change.Txn {
-	txn := &change.Txn{
+	if len(a.spareTxns) == 0 {
+		a.spareTxns = make([]change.Txn, txnsAtOnce)
+	}
+	txn := &a.spareTxns[0]
+	a.spareTxns = a.spareTxns[1:]
+	*txn = change.Txn{
 		GTID: a.gtid, First: a.part == 0, Last: last,
 		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
-		Rows: a.rows, Bytes: a.bytes, Undecided: a.undecided,
+		Rows: slices.Clip(a.rows), Bytes: a.bytes, Undecided: a.undecided,
+	}
+	if a.rows != nil && cap(a.rows) <= rowsAtOnce && !a.xa {
+		a.spareRows = a.rows[len(a.rows):cap(a.rows)]
 	}
 	if a.committed.IsZero() {
 		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader

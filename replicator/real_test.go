@@ -109,7 +109,7 @@ func collect(t *testing.T, s *testmysql.Server, r *Reader, from change.Checkpoin
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = r.Run(ctx, from, func(txn *change.Txn) error {
+	err = r.Run(ctx, from, each(func(txn *change.Txn) error {
 		got = append(got, txn)
 		if !txn.Last {
 			return nil
@@ -119,7 +119,7 @@ func collect(t *testing.T, s *testmysql.Server, r *Reader, from change.Checkpoin
 			return errEnough
 		}
 		return nil
-	})
+	}))
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -395,6 +395,18 @@ func TestFileSizesAreInPositions(t *testing.T) {
 	}
 }
 
+// each yields batches one by one.
+func each(yield func(*change.Txn) error) func([]*change.Txn) error {
+	return func(batch []*change.Txn) error {
+		for _, t := range batch {
+			if err := yield(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // running starts a reader and returns a way to wait for what it yields and for its end.
 type running struct {
 	txns chan *change.Txn
@@ -408,7 +420,7 @@ func start(t *testing.T, r *Reader, from change.Checkpoint) *running {
 	run := &running{txns: make(chan *change.Txn, 1000), done: make(chan error, 1), stop: cancel}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		run.done <- r.Run(ctx, from, func(txn *change.Txn) error { run.txns <- txn; return nil })
+		run.done <- r.Run(ctx, from, each(func(txn *change.Txn) error { run.txns <- txn; return nil }))
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	return run
@@ -537,7 +549,7 @@ func TestBackPressureKeepsTheLink(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := 0
-	err := r.Run(ctx, from, func(*change.Txn) error {
+	err := r.Run(ctx, from, each(func(*change.Txn) error {
 		if n++; n == 1 {
 			time.Sleep(3 * time.Second)
 		}
@@ -545,7 +557,7 @@ func TestBackPressureKeepsTheLink(t *testing.T) {
 			return errEnough
 		}
 		return nil
-	})
+	}))
 	if !errors.Is(err, errEnough) {
 		t.Errorf("after %d transactions: %v", n, err)
 	}

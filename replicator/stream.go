@@ -19,13 +19,14 @@ import (
 // ends or something fails. It does not reconnect: the caller starts it again from its record, so that no transaction is yielded against a position that
 // the target does not have.
 //
-// A yield that blocks holds the source back; nothing is read ahead beyond the sockets' buffers. The transactions'
-// memory belongs to the receiver.
+// Transactions that lie in the sockets' buffers together are yielded together, so that handing over costs little; none
+// waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
+// slice and the transactions' memory belong to the receiver.
 //
 // Errors: context.Cause(ctx) when ctx ended; yield's own error, unchanged; a *change.Fault, of class 4 when the log
 // needs a person, with its position; else an error for which mysqlconn.Retryable tells whether to try again. After
 // an error inside a transaction its last part never comes.
-func (r *Reader) Run(ctx context.Context, from change.Checkpoint, yield func(*change.Txn) error) error {
+func (r *Reader) Run(ctx context.Context, from change.Checkpoint, yield func([]*change.Txn) error) error {
 	err := r.run(ctx, from, yield)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -33,7 +34,7 @@ func (r *Reader) Run(ctx context.Context, from change.Checkpoint, yield func(*ch
 	return err
 }
 
-func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*change.Txn) error) error {
+func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func([]*change.Txn) error) error {
 	gtids, err := change.ParseGTIDSet(from.GTIDs)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -63,7 +64,7 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func(*ch
 		return l.failed("ask for the log", err)
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from, mariadbRelease(info), told(info, yield))
+	return r.pump(l, &frames, from, info, yield)
 }
 
 // told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
@@ -177,27 +178,74 @@ func (l *link) failed(op string, err error) error {
 	return mysqlconn.Describe("source", op, err)
 }
 
-// pump moves events from the link to the assembler until something ends it.
-func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release int, yield func(*change.Txn) error) error {
-	var yieldErr error
-	a, err := r.assembler(from, func(t *change.Txn) error {
+// Bounds of what is yielded together.
+const (
+	yieldAtOnce = 64
+	yieldBytes  = 256 << 10 // Memory held by rows.
+)
+
+// handover gathers transactions for a yield.
+type handover struct {
+	yield func([]*change.Txn) error
+	txns  []*change.Txn
+	bytes int
+	err   error // Of yield; there is no further call behind it.
+}
+
+// add takes a transaction, or a part of one, which goes at once: its receiver bounds the memory of parts.
+func (h *handover) add(t *change.Txn) error {
+	if h.txns == nil {
+		h.txns = make([]*change.Txn, 0, yieldAtOnce)
+	}
+	h.txns, h.bytes = append(h.txns, t), h.bytes+t.Bytes
+	if len(h.txns) == yieldAtOnce || h.bytes >= yieldBytes || !t.Whole() {
+		return h.flush()
+	}
+	return nil
+}
+
+func (h *handover) flush() error {
+	if h.err == nil && len(h.txns) > 0 {
+		h.err = h.yield(h.txns)
+		h.txns, h.bytes = nil, 0
+	}
+	return h.err
+}
+
+// pump moves events from the link to the assembler until something ends it. What was whole before an error is yielded.
+func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, info SourceInfo, yield func([]*change.Txn) error) error {
+	out := handover{yield: yield}
+	a, err := r.assembler(from, told(info, func(t *change.Txn) error {
 		if !t.Whole() {
 			r.cfg.Metrics.parts.Inc()
 		}
-		yieldErr = yield(t)
-		return yieldErr
-	})
+		return out.add(t)
+	}))
 	if err != nil {
 		return err
 	}
-	a.mariadb, a.tables.mariaDB = release, release != 0
+	a.mariadb = mariadbRelease(info)
+	a.tables.mariaDB = a.mariadb != 0
 	defer a.payload.close()
+	err = r.follow(l, frames, a, &out)
+	if failed := out.flush(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (r *Reader) follow(l *link, frames *framer, a *assembler, out *handover) error {
 	var unseen progress
 	patient := true // MariaDB searches within a file when it has sent the first events of it.
 	for first := true; ; first = false {
 		if patient && !first && !frames.searching {
 			l.socket.waitFor(2 * r.cfg.Heartbeat)
 			patient = false
+		}
+		if !first && l.packets.idle() {
+			if err := out.flush(); err != nil {
+				return err
+			}
 		}
 		raw, lent, err := l.read()
 		if err != nil {
@@ -218,9 +266,7 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, release i
 			continue
 		}
 		ev.lent = lent
-		if err := a.add(ev); yieldErr != nil {
-			return yieldErr
-		} else if err != nil {
+		if err := a.add(ev); err != nil {
 			return err
 		}
 	}

@@ -13,9 +13,6 @@ import (
 // maxCachedMaps bounds the cache of TABLE_MAP events; one is some hundred bytes.
 const maxCachedMaps = 4096
 
-// usualRows is the room that a transaction's rows begin with.
-const usualRows = 4
-
 // dummyTable is the table id of a row event without rows, which the source writes to end a statement.
 const dummyTable = 1<<48 - 1
 
@@ -33,7 +30,8 @@ type tableMaps struct {
 type tableMap struct {
 	body   []byte
 	parsed *change.TableMap
-	last   *change.RowsHeader // Of the last row event: the next is mostly like one before.
+	// The last headers by operation: the next row event is mostly like one before.
+	last [change.Delete + 1]*change.RowsHeader
 }
 
 // add takes a TABLE_MAP event.
@@ -111,9 +109,6 @@ func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.R
 	if len(e.Data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
-	if dst == nil {
-		dst = make([]change.Row, 0, usualRows)
-	}
 	split := rowimage.Split
 	if e.Diffs {
 		split = rowimage.SplitDiffs
@@ -132,7 +127,7 @@ func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.R
 
 // header joins a row event with its TABLE_MAP. Events of one kind share theirs.
 func (m *tableMap) header(e *rowimage.RowsEvent) (*change.RowsHeader, error) {
-	if h := m.last; h != nil && h.Op == e.Op && h.Flags == e.Flags && e.Columns == m.parsed.Columns() &&
+	if h := m.last[e.Op]; h != nil && h.Flags == e.Flags && e.Columns == m.parsed.Columns() &&
 		bytes.Equal(h.PresentBefore, e.PresentBefore) && bytes.Equal(h.PresentAfter, e.PresentAfter) {
 		return h, nil
 	}
@@ -141,7 +136,7 @@ func (m *tableMap) header(e *rowimage.RowsEvent) (*change.RowsHeader, error) {
 		return nil, err
 	}
 	h.PresentBefore, h.PresentAfter = bytes.Clone(h.PresentBefore), bytes.Clone(h.PresentAfter) // It outlives the event.
-	m.last = h
+	m.last[e.Op] = h
 	return h, nil
 }
 

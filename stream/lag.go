@@ -72,10 +72,18 @@ func (l *lagClock) restart(cp change.Checkpoint) error {
 	return nil
 }
 
-// received notes a whole transaction, or the first part of one, and gives its place in the order.
-func (l *lagClock) received(t *change.Txn) {
+// received notes whole transactions, and the first parts of others, and gives each its place in the order.
+func (l *lagClock) received(batch []*change.Txn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, t := range batch {
+		if t.First {
+			l.enqueue(t)
+		}
+	}
+}
+
+func (l *lagClock) enqueue(t *change.Txn) {
 	l.seq++
 	if t.CommitTime.IsZero() {
 		return // Only a place in the log.

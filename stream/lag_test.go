@@ -52,7 +52,7 @@ func (b *bench) write(n uint64) *change.Txn {
 // receive notes transactions as read from the source.
 func (b *bench) receive(txns ...*change.Txn) {
 	for _, t := range txns {
-		b.received(t)
+		b.received([]*change.Txn{t})
 	}
 }
 

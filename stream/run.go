@@ -233,11 +233,11 @@ func (s *Stream) join(ctx context.Context, app *applier.Applier, reader *replica
 	applyCtx, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 
-	txns := make(chan *change.Txn) // No buffer: an epoch is the buffer, and it is bounded.
+	txns := make(chan []*change.Txn) // No buffer: an epoch is the buffer, and it is bounded.
 	readErr := make(chan error, 1)
 	go func() {
 		defer close(txns)
-		readErr <- reader.Run(readCtx, from, func(t *change.Txn) error { return s.pass(readCtx, t, txns) })
+		readErr <- reader.Run(readCtx, from, func(batch []*change.Txn) error { return s.pass(readCtx, batch, txns) })
 	}()
 	applyErr := make(chan error, 1)
 	go func() { applyErr <- app.Run(applyCtx, txns) }()
@@ -269,13 +269,11 @@ func real(err error) error {
 	return err
 }
 
-// pass hands one transaction to the applier.
-func (s *Stream) pass(ctx context.Context, t *change.Txn, txns chan<- *change.Txn) error {
-	if t.First {
-		s.lag.received(t)
-	}
+// pass hands transactions to the applier.
+func (s *Stream) pass(ctx context.Context, batch []*change.Txn, txns chan<- []*change.Txn) error {
+	s.lag.received(batch)
 	select {
-	case txns <- t:
+	case txns <- batch:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

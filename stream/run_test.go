@@ -269,10 +269,10 @@ func TestAnObserverKeepsTheTotals(t *testing.T) {
 	if err := b.lag.restart(change.Checkpoint{Pos: at(4)}); err != nil {
 		t.Fatal(err)
 	}
-	b.lag.received(&change.Txn{First: true, CommitTime: noon})
+	b.lag.received([]*change.Txn{{First: true, CommitTime: noon}})
 	w := &watcher{stream: b.Stream, base: b.lag.sequence()} // One transaction was received by a run before.
 	for i := range 3 {
-		b.lag.received(&change.Txn{First: true, CommitTime: noon.Add(time.Duration(i+1) * time.Second)})
+		b.lag.received([]*change.Txn{{First: true, CommitTime: noon.Add(time.Duration(i+1) * time.Second)}})
 	}
 	if err := b.lag.restart(change.Checkpoint{Pos: at(4)}); err != nil {
 		t.Fatal(err)
