@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -156,6 +157,30 @@ func TestBatchesAreAsLargeAsTheTargetIsSlow(t *testing.T) {
 		if rest := c.end(); len(rest) != 1 || rest[0].(*epoch).end.Pos != 5 {
 			t.Fatalf("at the end: %v", rest)
 		}
+	})
+}
+
+// Far behind the source the executor waits until half an epoch is there, or nothing more arrives.
+func TestFarBehindAnEpochIsFilled(t *testing.T) {
+	collect(t, func(c *collector) {
+		c.a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 } // The transactions are of 1970.
+		c.start()
+		c.give(plainTxn(2), plainTxn(3))
+		if it := c.ask(); it != nil {
+			t.Fatalf("handed over at once: %v", it)
+		}
+		time.Sleep(fillPatience - 1)
+		c.give(plainTxn(4))
+		time.Sleep(fillPatience - 1)
+		if it := c.ask(); it != nil {
+			t.Fatalf("handed over although more arrives: %v", it)
+		}
+		time.Sleep(fillPatience)
+		c.wantEpoch(3, 4)
+		large := plainTxn(5)
+		large.Bytes = maxEpochBytes / 2
+		c.give(large)
+		c.wantEpoch(1, 5)
 	})
 }
 

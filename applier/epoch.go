@@ -134,7 +134,17 @@ func (e *epoch) full(times int) bool {
 	return e.rows >= times*maxEpochRows || e.bytes >= times*maxEpochBytes
 }
 
-// collect is natural batching: receive the next transaction, or hand the epoch over when the executor asks.
+// half reports whether the epoch has reached half of its bounds.
+func (e *epoch) half() bool { return e.rows >= maxEpochRows/2 || e.bytes >= maxEpochBytes/2 }
+
+// far reports whether the epoch's transactions are so old that some more milliseconds do not matter.
+func (a *Applier) far(e *epoch) bool {
+	_, offset := a.cfg.Seen()
+	return time.Now().Add(offset).Sub(e.commitTime) > farBehind
+}
+
+// collect is natural batching: receive the next transaction, or hand the epoch over when the executor asks. Far behind
+// the source it lets the executor wait for more: the larger an epoch, the more of its changes merge.
 func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) error {
 	if a.half != nil {
 		if covered, err := a.collectHalf(ctx, in, out); err != nil || !covered {
@@ -142,6 +152,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		}
 	}
 	cur := newEpoch()
+	enough := false // There is nothing more to be had at once.
 	for in.more() || !cur.empty() {
 		shut := !cur.empty() && (cur.full(1) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur))
 		if t := in.first(); t != nil && !shut {
@@ -162,14 +173,20 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		if shut {
 			recv = nil
 		}
+		var waited <-chan time.Time
+		if give != nil && recv != nil && !enough && !cur.half() && a.far(cur) {
+			give, waited = nil, time.After(fillPatience)
+		}
 		a.cfg.Observer.Collected(cur.rows, cur.bytes)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case batch, ok := <-recv:
 			in.refill(batch, ok)
+		case <-waited:
+			enough = true
 		case give <- cur:
-			cur = newEpoch()
+			cur, enough = newEpoch(), false
 		case <-idle:
 			if err := send(ctx, out, beat{}); err != nil {
 				return err

@@ -35,8 +35,7 @@ type arena struct {
 	follow func(context.Context) error // Of a steady run: what happens while a contender follows.
 }
 
-// newArena starts the servers: the source with GTIDs and an encrypted binary log, the target encrypted at rest, without
-// a binary log as Aurora by default, unless o says otherwise.
+// newArena starts the servers: the source with GTIDs and an encrypted binary log, the target encrypted at rest.
 func newArena(ctx context.Context, dir string, targetOptions testmysql.Options) (a *arena, err error) {
 	a = &arena{dir: dir, password: rand.Text()}
 	defer func() {
@@ -61,8 +60,9 @@ func newArena(ctx context.Context, dir string, targetOptions testmysql.Options) 
 }
 
 // targetOptions are those of a target that native replication can read into as well.
-func targetOptions() testmysql.Options {
+func targetOptions(p Plan) testmysql.Options {
 	o := testmysql.TargetOptions()
+	o.Binlog, o.PerformanceSchema = !p.NoTargetLog, true
 	o.Extra = []string{"--gtid-mode=ON", "--enforce-gtid-consistency=ON"}
 	return o
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/binseal/binseal/internal/faultproxy"
-	"github.com/binseal/binseal/internal/testmysql"
 )
 
 // far runs binseal with the target a round trip of d away: a proxy holds each byte back for half of it, both ways.
@@ -55,13 +54,12 @@ func DistancePlans(p Plan, binary string) []Plan {
 			commits = append(commits, slowCommit(near, ms*time.Millisecond))
 		}
 	}
-	logged := func(o *testmysql.Options) { o.Binlog = true }
 	for _, ms := range []time.Duration{0, 2, 5, 20} {
 		commits = append(commits, slowCommit(Native(16, true), ms*time.Millisecond))
 	}
 	trip, commit := p, p
 	trip.Name, trip.Contenders, trip.Baseline = "distance-round-trip", trips, Split
-	commit.Name, commit.Contenders, commit.Baseline, commit.Target = "distance-commit", commits, "binseal split, commit +0 ms", logged
+	commit.Name, commit.Contenders, commit.Baseline, commit.NoTargetLog = "distance-commit", commits, "binseal split, commit +0 ms", false
 	return []Plan{trip, commit}
 }
 

@@ -72,7 +72,7 @@ func (p SteadyPlan) steady(ctx context.Context, c Contender, rate int) (s Steady
 		return s, err
 	}
 	defer os.RemoveAll(dir)
-	a, err := newArena(ctx, dir, targetOptions())
+	a, err := newArena(ctx, dir, targetOptions(p.Plan))
 	if err != nil {
 		return s, err
 	}

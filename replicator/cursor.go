@@ -37,6 +37,11 @@ func (c *cursor) fail(err error) {
 
 // uint takes an unsigned integer of n bytes, 1 ≤ n ≤ 8.
 func (c *cursor) uint(n int) uint64 {
+	if len(c.rest) >= 8 { // Most fields have others behind them.
+		v := binary.LittleEndian.Uint64(c.rest) & (1<<(8*n) - 1)
+		c.rest = c.rest[n:]
+		return v
+	}
 	var v uint64
 	for i, b := range c.bytes(n) {
 		v |= uint64(b) << (8 * i)

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -90,11 +91,11 @@ type header struct {
 
 // parseHeader reads the first 19 bytes of an event.
 func parseHeader(raw []byte) (header, error) {
-	c := cursor{rest: raw}
-	h := header{timestamp: c.uint32(), typ: c.uint8(), serverID: c.uint32(), size: c.uint32(), logPos: c.uint32(), flags: c.uint16()}
-	if c.err != nil {
-		return header{}, c.err
+	if len(raw) < headerSize {
+		return header{}, errShort
 	}
+	le := binary.LittleEndian
+	h := header{timestamp: le.Uint32(raw), typ: raw[4], serverID: le.Uint32(raw[5:]), size: le.Uint32(raw[9:]), logPos: le.Uint32(raw[13:]), flags: le.Uint16(raw[17:])}
 	if h.size < headerSize {
 		return header{}, fmt.Errorf("an event of %d bytes is shorter than its header", h.size)
 	}

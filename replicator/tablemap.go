@@ -20,8 +20,8 @@ const dummyTable = 1<<48 - 1
 // source repeats the same bytes before every statement. A reused one is the same pointer, so that the applier may
 // keep what it derives from it.
 type tableMaps struct {
-	mariaDB   bool // The source is MariaDB.
-	statement map[uint64]*tableMap
+	mariaDB   bool    // The source is MariaDB.
+	statement []named // A few.
 	cache     map[uint64]*tableMap
 	keeper    keeper
 }
@@ -34,15 +34,42 @@ type tableMap struct {
 	last [change.Delete + 1]*change.RowsHeader
 }
 
+// named is a table of the running statement.
+type named struct {
+	id uint64
+	m  *tableMap
+}
+
+// name makes m the table of an id in the running statement.
+func (t *tableMaps) name(id uint64, m *tableMap) {
+	for i := range t.statement {
+		if t.statement[i].id == id {
+			t.statement[i].m = m
+			return
+		}
+	}
+	t.statement = append(t.statement, named{id, m})
+}
+
+// find gives the table of an id in the running statement; nil when there is none.
+func (t *tableMaps) find(id uint64) *tableMap {
+	for i := range t.statement {
+		if t.statement[i].id == id {
+			return t.statement[i].m
+		}
+	}
+	return nil
+}
+
 // add takes a TABLE_MAP event.
 func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
-	if t.statement == nil {
-		t.statement, t.cache = map[uint64]*tableMap{}, map[uint64]*tableMap{}
+	if t.cache == nil {
+		t.cache = map[uint64]*tableMap{}
 	}
 	c := cursor{rest: body}
 	id := c.uint(6)
 	if known := t.cache[id]; known != nil && bytes.Equal(known.body, body) {
-		t.statement[id] = known
+		t.name(id, known)
 		return nil
 	}
 	// An excluded table is not decoded: it may have types that are not understood.
@@ -67,7 +94,8 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 	if len(t.cache) >= maxCachedMaps {
 		clear(t.cache)
 	}
-	t.cache[id], t.statement[id] = m, m
+	t.cache[id] = m
+	t.name(id, m)
 	return nil
 }
 
@@ -80,7 +108,7 @@ func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.R
 		return dst, false, malformed(c.err)
 	}
 	stmtEnd = flags&change.FlagStmtEnd != 0
-	m := t.statement[id]
+	m := t.find(id)
 	switch {
 	case m == nil && id == dummyTable:
 		return dst, stmtEnd, nil
@@ -141,10 +169,10 @@ func (m *tableMap) header(e *rowimage.RowsEvent) (*change.RowsHeader, error) {
 }
 
 // endStatement forgets the statement's tables.
-func (t *tableMaps) endStatement() { clear(t.statement) }
+func (t *tableMaps) endStatement() { t.statement = t.statement[:0] }
 
 // forget drops everything.
 func (t *tableMaps) forget() {
-	clear(t.statement)
+	t.endStatement()
 	clear(t.cache)
 }

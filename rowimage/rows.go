@@ -158,9 +158,32 @@ func wiresOf(m *change.TableMap, buf []wire) ([]wire, error) {
 	return buf, nil
 }
 
+// cutFullImage is cutImage where every column is present.
+func cutFullImage(wires []wire, data []byte) ([]byte, error) {
+	size := bitmapLen(len(wires))
+	if size == 0 || len(data) < size {
+		return nil, errShort
+	}
+	rest := data[size:]
+	for i, w := range wires {
+		if bit(data, i) {
+			continue
+		}
+		var ok bool
+		if _, rest, ok = w.cut(rest); !ok {
+			return nil, errShort
+		}
+	}
+	used := len(data) - len(rest)
+	return data[:used:used], nil
+}
+
 // cutImage finds the end of one image: a null bitmap with a bit per present column, then the values that are not
 // NULL.
 func cutImage(wires []wire, present, data []byte) ([]byte, error) {
+	if full(present, len(wires)) {
+		return cutFullImage(wires, data)
+	}
 	nulls := data
 	size := bitmapLen(countBits(present, len(wires)))
 	if size == 0 {

@@ -19,18 +19,19 @@ import (
 
 // options are the command line.
 type options struct {
-	Experiment string   `arg:"" optional:"" enum:"catch-up,steady,distance,scaling" default:"catch-up" help:"catch-up (default), steady, distance or scaling."`
-	Workloads  []string `help:"Workloads to run; all by default, oltp in distance and scaling." placeholder:"NAME"`
-	Contenders []string `help:"Contenders to run, by name; all by default." placeholder:"NAME"`
-	Rounds     int      `help:"Rounds of which the median counts." default:"3"`
-	Size       float64  `help:"Share of the full size." default:"1"`
-	Seed       uint64   `help:"Seed of the data." default:"1"`
-	Rates      []int    `help:"Of steady: transactions per second." default:"1000,2000,5000"`
-	Seconds    int      `help:"Of steady: how long each run is measured." default:"30"`
-	Quick      bool     `help:"A twentieth of the size, one round, native replication at 4 workers only; under 5 minutes."`
-	Profile    string   `help:"Write a CPU profile of the daemon's last run to a file." placeholder:"FILE"`
-	Binary     string   `help:"The daemon; built by default." type:"existingfile"`
-	Results    string   `help:"Folder of the results." default:"bench/results"`
+	Experiment  string   `arg:"" optional:"" enum:"catch-up,steady,distance,scaling" default:"catch-up" help:"catch-up (default), steady, distance or scaling."`
+	Workloads   []string `help:"Workloads to run; all by default, oltp in distance and scaling." placeholder:"NAME"`
+	Contenders  []string `help:"Contenders to run, by name; all by default." placeholder:"NAME"`
+	Rounds      int      `help:"Rounds of which the median counts." default:"3"`
+	Size        float64  `help:"Share of the full size." default:"1"`
+	Seed        uint64   `help:"Seed of the data." default:"1"`
+	Rates       []int    `help:"Of steady: transactions per second." default:"1000,2000,5000"`
+	Seconds     int      `help:"Of steady: how long each run is measured." default:"30"`
+	NoTargetLog bool     `help:"The target writes no binary log, as Aurora unless it is asked to; the results' names end in -nolog."`
+	Quick       bool     `help:"A twentieth of the size, one round, native replication at 4 workers only; under 5 minutes."`
+	Profile     string   `help:"Write a CPU profile of the daemon's last run to a file." placeholder:"FILE"`
+	Binary      string   `help:"The daemon; built by default." type:"existingfile"`
+	Results     string   `help:"Folder of the results." default:"bench/results"`
 }
 
 func main() {
@@ -108,7 +109,10 @@ func catchUp(ctx context.Context, results string, plans ...bench.Plan) error {
 
 // plan picks what the options ask for.
 func (o options) plan() (bench.Plan, error) {
-	p := bench.Plan{Name: o.Experiment, Rounds: o.Rounds, Size: bench.Size(o.Size), Seed: o.Seed, Out: os.Stdout}
+	p := bench.Plan{Name: o.Experiment, Rounds: o.Rounds, Size: bench.Size(o.Size), Seed: o.Seed, Out: os.Stdout, NoTargetLog: o.NoTargetLog}
+	if o.NoTargetLog {
+		p.Name += "-nolog"
+	}
 	natives := []bench.Contender{bench.Native(1, true), bench.Native(4, true), bench.Native(8, true), bench.Native(16, true), bench.Native(4, false), bench.Native(16, false)}
 	if o.Quick {
 		p.Rounds, p.Size, natives = 1, p.Size/20, []bench.Contender{bench.Native(4, true)}
