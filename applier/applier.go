@@ -127,6 +127,7 @@ type Applier struct {
 	ddl      atomic.Pointer[session] // While a DDL runs; its session has no row in the progress table.
 	tables   map[schema.Name]*boundTable
 	bySource map[*change.TableMap]*boundTable // The same by what the source last sent of them, and maybe by older ones.
+	key      []byte                           // Scratch of the collector.
 	maxSQL   int                              // Largest statement the target takes, in bytes.
 	joins    bool                             // The target takes joined updates: see knowsValues.
 	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.

@@ -407,7 +407,6 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 	var b *boundTable
 	var tc *tableChanges
 	var checks bool
-	var key []byte
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		if r.RowsHeader != last {
@@ -427,7 +426,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 		}
 		before := len(tc.entries)
 		var err error
-		if key, err = tc.add(r, key); err != nil {
+		if a.key, err = tc.add(r, a.key); err != nil {
 			return at(err, t)
 		}
 		e.rows += len(tc.entries) - before

@@ -127,7 +127,11 @@ func weighTable(c colldata.Collation) func(dst, s []byte) ([]byte, error) {
 
 // weighNoPad weighs under a UCA 9.0.0 collation, where trailing spaces count.
 func weighNoPad(c colldata.Collation) func(dst, s []byte) ([]byte, error) {
+	ascii := weightsOfASCII(c)
 	return func(dst, s []byte) (_ []byte, err error) {
+		if out, done := ascii.weigh(dst, s); done {
+			return out, nil
+		}
 		if !utf8.Valid(s) {
 			return dst, errInvalidText
 		}
@@ -171,11 +175,11 @@ type asciiWeights []struct {
 	ignored bool
 }
 
-// weightsOfASCII is nil unless the collation is known to have no contractions: general_ci, unicode_ci and
-// unicode_520_ci are untailored tables. In utf8mb4_czech_ci, say, "ch" is one letter.
+// weightsOfASCII is nil unless the collation is known to have no contractions: general_ci, unicode_ci, unicode_520_ci and
+// 0900_ai_ci are untailored tables of one weight a character. In utf8mb4_czech_ci, say, "ch" is one letter.
 func weightsOfASCII(c colldata.Collation) asciiWeights {
 	_, table, _ := strings.Cut(c.Name(), "_")
-	if table != "general_ci" && table != "unicode_ci" && table != "unicode_520_ci" {
+	if table != "general_ci" && table != "unicode_ci" && table != "unicode_520_ci" && table != "0900_ai_ci" {
 		return nil
 	}
 	all := make(asciiWeights, utf8.RuneSelf)
