@@ -66,6 +66,9 @@ type Config struct {
 	Rules    *schema.Rules  // For DDL; nil without any.
 	Mode     Mode
 	Sessions int // Followers of a split epoch, 1–32.
+	// EpochRows bounds the net rows of an epoch, 1–100,000; 0 is 100,000. A half-done epoch may be of an earlier run with a
+	// larger bound, so the recovery keeps to the largest.
+	EpochRows int
 	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
 	AllowUnencrypted bool
 	// Careful applies the epochs that begin at or before a position one at a time and strict: the run before ended

@@ -2,6 +2,7 @@ package applier
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,8 +135,15 @@ func (e *epoch) full(times int) bool {
 	return e.rows >= times*maxEpochRows || e.bytes >= times*maxEpochBytes
 }
 
-// half reports whether the epoch has reached half of its bounds.
-func (e *epoch) half() bool { return e.rows >= maxEpochRows/2 || e.bytes >= maxEpochBytes/2 }
+// full reports whether an epoch has reached the bounds of this run.
+func (a *Applier) full(e *epoch) bool { return e.rows >= a.epochRows() || e.full(1) }
+
+// halfFull reports whether an epoch has reached half of them.
+func (a *Applier) halfFull(e *epoch) bool {
+	return e.rows >= a.epochRows()/2 || e.bytes >= maxEpochBytes/2
+}
+
+func (a *Applier) epochRows() int { return cmp.Or(a.cfg.EpochRows, maxEpochRows) }
 
 // far reports whether the epoch's transactions are so old that some more milliseconds do not matter.
 func (a *Applier) far(e *epoch) bool {
@@ -154,7 +162,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 	cur := newEpoch()
 	enough := false // There is nothing more to be had at once.
 	for in.more() || !cur.empty() {
-		shut := !cur.empty() && (cur.full(1) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur))
+		shut := !cur.empty() && (a.full(cur) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur))
 		if t := in.first(); t != nil && !shut {
 			in.drop()
 			next, err := a.take(ctx, cur, t, in, out)
@@ -174,7 +182,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 			recv = nil
 		}
 		var waited <-chan time.Time
-		if give != nil && recv != nil && !enough && !cur.half() && a.far(cur) {
+		if give != nil && recv != nil && !enough && !a.halfFull(cur) && a.far(cur) {
 			give, waited = nil, time.After(fillPatience)
 		}
 		a.cfg.Observer.Collected(cur.rows, cur.bytes)

@@ -21,6 +21,7 @@ import (
 type DaemonOptions struct {
 	Mode       string // apply.mode
 	Sessions   int    // apply.sessions
+	EpochRows  int    // apply.epoch_rows
 	MaxProcs   int    // GOMAXPROCS
 	TargetAddr string // Instead of the target's own: a proxy.
 	Profile    string // File for a CPU profile, of a daemon that was built with the tag "profile".
@@ -48,7 +49,7 @@ target:
   tls: {ca: %q}
 start: {gtid: %q}
 tables: {include: ["%s.*"]}
-apply: {mode: %s, sessions: %d}
+apply: {mode: %s, sessions: %d, epoch_rows: %d}
 http: {listen: "%s"}
 `
 
@@ -61,7 +62,7 @@ func (a *arena) startDaemon(binary string, o DaemonOptions) (*daemon, error) {
 	d := &daemon{listen: l.Addr().String(), done: make(chan struct{}), logTo: a.path("daemon.log"), o: o}
 	_ = l.Close()
 	text := fmt.Sprintf(config, a.source.Addr, a.path("password"), a.source.CAFile, cmp.Or(o.TargetAddr, a.target.Addr), a.path("password"), a.target.CAFile,
-		a.start.String(), schemaName, o.Mode, cmp.Or(o.Sessions, 4), d.listen)
+		a.start.String(), schemaName, o.Mode, cmp.Or(o.Sessions, 4), cmp.Or(o.EpochRows, 100_000), d.listen)
 	if err := os.WriteFile(a.path("binseal.yaml"), []byte(text), 0o600); err != nil {
 		return nil, err
 	}

@@ -69,6 +69,10 @@ func ScalingPlans(p Plan, binary string) []Plan {
 	for _, n := range []int{1, 2, 4, 8, 16} {
 		contenders = append(contenders, Binseal(fmt.Sprintf("split, %d sessions", n), binary, DaemonOptions{Mode: "split", Sessions: n}))
 	}
+	for _, n := range []int{100, 1000, 10_000, 100_000} {
+		contenders = append(contenders, Binseal(fmt.Sprintf("split, epochs of %d rows", n), binary, DaemonOptions{Mode: "split", EpochRows: n}),
+			Binseal(fmt.Sprintf("strict, epochs of %d rows", n), binary, DaemonOptions{Mode: "strict", EpochRows: n}))
+	}
 	for _, n := range []int{1, 2} {
 		contenders = append(contenders, Binseal(fmt.Sprintf("split, GOMAXPROCS=%d", n), binary, DaemonOptions{Mode: "split", MaxProcs: n}))
 	}

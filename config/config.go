@@ -37,7 +37,8 @@ const (
 // Limits of the figures in the file.
 const (
 	defaultSessions = 4
-	maxSessions     = 32 // Beyond it commits of one epoch wait for each other longer than they save.
+	maxEpochRows    = 100_000 // The applier's own bound.
+	maxSessions     = 32      // Beyond it commits of one epoch wait for each other longer than they save.
 )
 
 // protocolVersion is part of Hash: it is raised when a half-done epoch of an older binseal could not be finished
@@ -94,6 +95,9 @@ type Start struct {
 type Apply struct {
 	Mode     string `yaml:"mode"`     // ModeAuto (default), ModeStrict or ModeSplit.
 	Sessions int    `yaml:"sessions"` // Target sessions of a split epoch, 1 to 32; default 4.
+	// EpochRows is how many net rows are committed together at most, 1 to 100,000, the default: fewer merge
+	// less, and hold fewer locks.
+	EpochRows int `yaml:"epoch_rows"`
 }
 
 // ServerID derives a replica id from a stream's name: stable over restarts and machines, in 2^31 … 2^32-1, where
@@ -120,6 +124,9 @@ func (c *Config) fill() {
 	}
 	if c.Apply.Sessions == 0 {
 		c.Apply.Sessions = defaultSessions
+	}
+	if c.Apply.EpochRows == 0 {
+		c.Apply.EpochRows = maxEpochRows
 	}
 	if c.HTTP.Listen == "" {
 		c.HTTP.Listen = httpapi.DefaultListen

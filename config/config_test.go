@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 			TLS: tlsconf.Config{CA: "aws-rds"}, AtRest: AtRest{Require: AtRestAny},
 		},
 		Start: Start{At: "current"},
-		Apply: Apply{Mode: ModeAuto, Sessions: 4},
+		Apply: Apply{Mode: ModeAuto, Sessions: 4, EpochRows: 100_000},
 		HTTP:  httpapi.Config{Listen: "127.0.0.1:9621"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -70,7 +70,7 @@ target:
   at_rest: {require: skip}
 start: {file: "binlog.000003", pos: 4}
 tables: {include: ["shop.*"], exclude: ["shop.tmp_*"], rename: {shop: shop_new, shop.orders: shop.orders_v2}}
-apply: {mode: split, sessions: 8}
+apply: {mode: split, sessions: 8, epoch_rows: 500}
 http: {listen: "[::1]:0"}
 `))
 	if err != nil {
@@ -89,7 +89,7 @@ http: {listen: "[::1]:0"}
 		Start: Start{File: "binlog.000003", Pos: 4},
 		Tables: schema.FilterConfig{Include: []string{"shop.*"}, Exclude: []string{"shop.tmp_*"},
 			Rename: map[string]string{"shop": "shop_new", "shop.orders": "shop.orders_v2"}},
-		Apply: Apply{Mode: ModeSplit, Sessions: 8},
+		Apply: Apply{Mode: ModeSplit, Sessions: 8, EpochRows: 500},
 		HTTP:  httpapi.Config{Listen: "[::1]:0"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -119,7 +119,7 @@ func TestRefusals(t *testing.T) {
 		"an open bracket":                        {minimal + "apply: {mode: auto\n", ":12:8", "malformed"},
 		"a tab as indentation":                   {"stream: shop\nsource:\n\taddr: x\n", ":3:", "malformed"},
 		"an anchor":                              {replaced("stream: shop", "stream: &a shop"), ":1:9", "anchors"},
-		"a section that is a text":               {minimal + "apply: fast\n", ":12:8", "its keys are mode, sessions"},
+		"a section that is a text":               {minimal + "apply: fast\n", ":12:8", "its keys are mode, sessions, epoch_rows"},
 		"a text where a number belongs":          {minimal + "apply: {sessions: many}\n", ":12:19", "expected a whole number"},
 		"a number above its range":               {replaced("  user: repl", "  user: repl\n  server_id: 4294967296"), ":5:14", "does not fit"},
 		"a list where a text belongs":            {replaced("user: repl", "user: [repl]"), ":4:9", "expected"},
@@ -159,6 +159,8 @@ func TestRefusals(t *testing.T) {
 		"a file that is no binary log":           {minimal + "start: {file: binlog, pos: 4}\n", ":12:", "not a place"},
 		"a mode that is none":                    {minimal + "apply: {mode: fast}\n", ":12:15", "not auto, strict or split"},
 		"no sessions":                            {minimal + "apply: {sessions: 0}\n", ":12:19", "not from 1 to 32"},
+		"no rows in an epoch":                    {minimal + "apply: {epoch_rows: 0}\n", ":12:21", "not from 1 to 100000"},
+		"too many rows in an epoch":              {minimal + "apply: {epoch_rows: 100001}\n", ":12:21", "not from 1 to 100000"},
 		"too many sessions":                      {minimal + "apply: {sessions: 33}\n", ":12:19", "not from 1 to 32"},
 		"a route to two tables":                  {minimal + "tables:\n  rename:\n    a.x: c.t\n    b.x: c.t\n", ":15:5", "two entries have one target"},
 		"a route in a chain":                     {minimal + "tables: {rename: {a: b, \"b\": c}}\n", ":12:19", "itself the source of an entry"},

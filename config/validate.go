@@ -193,7 +193,7 @@ func (d *document) validateStart(s Start) error {
 	return nil
 }
 
-// validateApply checks the commit mode and the number of sessions.
+// validateApply checks the commit mode and the numbers of sessions and rows.
 func (d *document) validateApply(a Apply) error {
 	switch a.Mode {
 	case "", ModeAuto, ModeStrict, ModeSplit:
@@ -202,6 +202,9 @@ func (d *document) validateApply(a Apply) error {
 	}
 	if d.has("apply.sessions") && (a.Sessions < 1 || a.Sessions > maxSessions) {
 		return d.bad("apply.sessions", fmt.Sprintf("apply.sessions is not from 1 to %d", maxSessions), "write sessions: 4")
+	}
+	if d.has("apply.epoch_rows") && (a.EpochRows < 1 || a.EpochRows > maxEpochRows) {
+		return d.bad("apply.epoch_rows", fmt.Sprintf("apply.epoch_rows is not from 1 to %d", maxEpochRows), fmt.Sprintf("write epoch_rows: %d", maxEpochRows))
 	}
 	return nil
 }

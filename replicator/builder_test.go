@@ -189,3 +189,15 @@ func payloadBody(t testing.TB, compression byte, declared int, plain []byte) []b
 	body = append(append(body, 1), packed(uint64(len(data)))...)
 	return append(append(body, 0), data...)
 }
+
+// each yields batches one by one.
+func each(yield func(*change.Txn) error) func([]*change.Txn) error {
+	return func(batch []*change.Txn) error {
+		for _, t := range batch {
+			if err := yield(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

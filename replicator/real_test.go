@@ -395,18 +395,6 @@ func TestFileSizesAreInPositions(t *testing.T) {
 	}
 }
 
-// each yields batches one by one.
-func each(yield func(*change.Txn) error) func([]*change.Txn) error {
-	return func(batch []*change.Txn) error {
-		for _, t := range batch {
-			if err := yield(t); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
 // running starts a reader and returns a way to wait for what it yields and for its end.
 type running struct {
 	txns chan *change.Txn

@@ -53,6 +53,7 @@ type Options struct {
 	Rules          *schema.Rules  // For DDL; nil without any.
 	Mode           applier.Mode
 	Sessions       int
+	EpochRows      int // Bounds the net rows of an epoch; 0 is the largest bound.
 	ConfigHash     string
 	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
 	AllowUnencrypted bool

@@ -64,7 +64,7 @@ func (r runCommand) Run(a *app) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s, err := stream.New(stream.Options{
 		Name: c.Stream, Source: l.source, Target: l.target, ServerID: c.Source.ServerID, Start: startOf(c.Start),
-		Filter: l.filter, Routes: l.routes, Rules: l.rules, Mode: applier.Mode(c.Apply.Mode), Sessions: c.Apply.Sessions, ConfigHash: hash, AllowUnencrypted: c.Target.AtRest.Require == config.AtRestSkip, ExitOnHalt: r.ExitOnHalt,
+		Filter: l.filter, Routes: l.routes, Rules: l.rules, Mode: applier.Mode(c.Apply.Mode), Sessions: c.Apply.Sessions, EpochRows: c.Apply.EpochRows, ConfigHash: hash, AllowUnencrypted: c.Target.AtRest.Require == config.AtRestSkip, ExitOnHalt: r.ExitOnHalt,
 		Registerer: registry, Logger: logger, Version: version(), Now: clock,
 	})
 	if err != nil {
