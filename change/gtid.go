@@ -156,7 +156,13 @@ func (s *GTIDSet) Add(g GTID) {
 	if s.set == nil {
 		s.set = mysql.NewMysqlGTIDSet()
 	}
-	s.set.AddGTIDWithTag(g.UUID, mysql.NewTag(g.Tag), g.GNO)
+	tag := mysql.NewTag(g.Tag)
+	// Mostly it follows the last one: then the interval grows where it lies, which no other set shares (Clone is deep).
+	if intervals := s.set[g.UUID][tag]; len(intervals) > 0 && intervals[len(intervals)-1].Stop == g.GNO {
+		intervals[len(intervals)-1].Stop++
+		return
+	}
+	s.set.AddGTIDWithTag(g.UUID, tag, g.GNO)
 }
 
 // Union puts all members of o into the set.
