@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/checkpoint"
 	"github.com/binseal/binseal/internal/crashpoint"
@@ -57,26 +59,31 @@ func (s *session) touch(ctx context.Context) {
 	}
 }
 
-// openSessions connects two leaders and the followers, and registers each so that a later owner can KILL it.
+// openSessions connects two leaders and the followers, all at the same time, and registers each so that a later owner can
+// KILL it.
 func (a *Applier) openSessions(ctx context.Context) error {
 	a.follow = make([]*session, a.cfg.Sessions)
+	g, ctx := errgroup.WithContext(ctx)
 	for i := range a.cfg.Sessions + 2 {
-		conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(waitTimeout, lockWait)})
-		if err != nil {
-			return err
-		}
-		s := &session{no: i, conn: conn, used: time.Now()}
-		if i < 2 {
-			a.leaders[i] = s
-		} else {
-			a.follow[i-2] = s
-		}
-		if err := a.claim.Register(ctx, conn); err != nil {
-			return err
-		}
-		a.maxSQL = conn.MaxAllowedPacket - packetReserve
+		g.Go(func() error {
+			conn, err := a.cfg.Target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(waitTimeout, lockWait)})
+			if err != nil {
+				return err
+			}
+			s := &session{no: i, conn: conn, used: time.Now()}
+			if i < 2 {
+				a.leaders[i] = s
+			} else {
+				a.follow[i-2] = s
+			}
+			return a.claim.Register(ctx, conn)
+		})
 	}
-	return nil
+	err := g.Wait()
+	if err == nil {
+		a.maxSQL = a.leaders[0].conn.MaxAllowedPacket - packetReserve
+	}
+	return err
 }
 
 func (a *Applier) sessions() []*session {

@@ -85,6 +85,7 @@ const (
 	rowsAtOnce = 256
 	usualRows  = 4 // The least room for a transaction's rows.
 	txnsAtOnce = 16
+	smallTxn   = keeperChunk / 4 // Bytes.
 )
 
 // savepoint remembers what was there when a SAVEPOINT was set.
@@ -446,20 +447,32 @@ func (a *assembler) commit(ev event) error {
 	return a.finish(ev, a.take(ev, true))
 }
 
-// take makes a part of what is held; ev is its last event.
-func (a *assembler) take(ev event, last bool) *change.Txn {
+// room gives a place for a transaction, and the rows that are held. Small transactions share memory with their
+// neighbours; a large one, whose images would stay as long as these, gets its own.
+func (a *assembler) room() (*change.Txn, []change.Row) {
+	if a.bytes > smallTxn || a.xa {
+		rows := slices.Clone(a.rows)
+		clear(a.rows)
+		return new(change.Txn), rows
+	}
 	if len(a.spareTxns) == 0 {
 		a.spareTxns = make([]change.Txn, txnsAtOnce)
 	}
 	txn := &a.spareTxns[0]
 	a.spareTxns = a.spareTxns[1:]
+	if a.rows != nil {
+		a.spareRows = a.rows[len(a.rows):cap(a.rows)]
+	}
+	return txn, slices.Clip(a.rows)
+}
+
+// take makes a part of what is held; ev is its last event.
+func (a *assembler) take(ev event, last bool) *change.Txn {
+	txn, rows := a.room()
 	*txn = change.Txn{
 		GTID: a.gtid, First: a.part == 0, Last: last,
 		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
-		Rows: slices.Clip(a.rows), Bytes: a.bytes, Undecided: a.undecided,
-	}
-	if a.rows != nil && cap(a.rows) <= rowsAtOnce && !a.xa {
-		a.spareRows = a.rows[len(a.rows):cap(a.rows)]
+		Rows: rows, Bytes: a.bytes, Undecided: a.undecided,
 	}
 	if a.committed.IsZero() {
 		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader
