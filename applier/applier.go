@@ -37,12 +37,12 @@ const (
 
 // Bounds of an epoch and of a statement.
 const (
-	maxEpochRows  = 100_000               // Net rows; about 150 bytes each of index beside the images.
-	maxEpochBytes = 40 << 20              // Memory held by images. Three epochs may be alive: collecting, executing, committing.
-	farBehind     = 5 * time.Second       // Behind the source by more than this, an epoch is filled to half its bounds,
-	fillPatience  = 20 * time.Millisecond // as long as more arrives within this.
-	splitRows     = 2_000                 // Below this many rows, more sessions cost more than they save.
-	maxRowsPerSQL = 1_000                 // Rows in one statement: beyond it the cost per row no longer falls (facts/performance.md §3).
+	maxEpochRows  = 100_000              // Net rows; about 150 bytes each of index beside the images.
+	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: collecting, executing, committing.
+	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to half its bounds,
+	fillPatience  = 5 * time.Millisecond // as long as more arrives within this.
+	splitRows     = 2_000                // Below this many rows, more sessions cost more than they save.
+	maxRowsPerSQL = 1_000                // Rows in one statement: beyond it the cost per row no longer falls (facts/performance.md §3).
 	maxSQLBytes   = 512 << 10
 	packetBytes   = 1 << 20 // Statements sent in one round trip.
 )
