@@ -106,11 +106,13 @@ func (d *daemon) applied(ctx context.Context, end change.GTIDSet) (bool, error) 
 }
 
 func (d *daemon) lag(ctx context.Context) (lag stream.Lag, err error) {
-	return lag, d.ask(ctx, "/lag", &lag)
+	err = d.ask(ctx, "/lag", &lag)
+	return lag, err
 }
 
 func (d *daemon) status(ctx context.Context) (st stream.Status, err error) {
-	return st, d.ask(ctx, "/status", &st)
+	err = d.ask(ctx, "/status", &st)
+	return st, err
 }
 
 // ask reads a page of the daemon's into v.
