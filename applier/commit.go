@@ -47,9 +47,12 @@ func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
 		}
 	}
 	overlapped := a.unconfirmed != nil
-	p, err := a.plan(e)
-	if err != nil {
-		return fmt.Errorf("plan %s–%s: %w", e.first, e.end, err)
+	p := e.plan
+	if p == nil {
+		var err error
+		if p, err = a.plan(e); err != nil {
+			return err
+		}
 	}
 	a.advance(e.end, e.gtids, e.commitTime, e.undecided)
 	a.prove(e.evidence)
@@ -85,7 +88,7 @@ func (a *Applier) alone(e *epoch) bool {
 	return a.cfg.Careful.covers(e) || len(e.ordered) > 0 || e.recovery
 }
 
-// plan decides between strict and split.
+// plan decides between strict and split. The collector calls it as well as the executor: it reads nothing of either.
 func (a *Applier) plan(e *epoch) (*plan, error) {
 	if e.recovery {
 		return planRecovery(e), nil
@@ -96,7 +99,11 @@ func (a *Applier) plan(e *epoch) (*plan, error) {
 	case a.cfg.Mode == Split, e.rows >= splitRows:
 		shards = a.cfg.Sessions
 	}
-	return planEpoch(e, shards)
+	p, err := planEpoch(e, shards)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s–%s: %w", e.first, e.end, err)
+	}
+	return p, nil
 }
 
 // execute runs every session's share, all at the same time, up to but without COMMIT.

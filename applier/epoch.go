@@ -34,6 +34,8 @@ type epoch struct {
 
 	recovery bool // Part of it may be on the target already.
 
+	plan *plan // When the collector had the time to make it; else the executor does.
+
 	first, end   change.Position
 	gtids        change.GTIDSet   // Of the epoch's transactions.
 	undecided    change.Undecided // Behind the epoch.
@@ -145,6 +147,11 @@ func (a *Applier) halfFull(e *epoch) bool {
 
 func (a *Applier) epochRows() int { return cmp.Or(a.cfg.EpochRows, maxEpochRows) }
 
+// shut reports whether the epoch takes no more transactions.
+func (a *Applier) shut(e *epoch) bool {
+	return !e.empty() && (a.full(e) || a.cfg.Careful.Single && a.cfg.Careful.covers(e))
+}
+
 // far reports whether the epoch's transactions are so old that some more milliseconds do not matter.
 func (a *Applier) far(e *epoch) bool {
 	_, offset := a.cfg.Seen()
@@ -162,8 +169,15 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 	cur := newEpoch()
 	enough := false // There is nothing more to be had at once.
 	for in.more() || !cur.empty() {
-		shut := !cur.empty() && (a.full(cur) || a.cfg.Careful.Single && a.cfg.Careful.covers(cur))
-		if t := in.first(); t != nil && !shut {
+		if a.shut(cur) {
+			a.cfg.Observer.Collected(cur.rows, cur.bytes)
+			if err := a.handOver(ctx, cur, out); err != nil {
+				return err
+			}
+			cur, enough = newEpoch(), false
+			continue
+		}
+		if t := in.first(); t != nil {
 			in.drop()
 			next, err := a.take(ctx, cur, t, in, out)
 			if err != nil {
@@ -172,20 +186,17 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 			cur = next
 			continue
 		}
+		a.cfg.Observer.Collected(cur.rows, cur.bytes)
 		recv, give, idle := in.batches, out, a.cfg.Beat
 		if cur.empty() {
 			give = nil
 		} else {
 			idle = nil
 		}
-		if shut {
-			recv = nil
-		}
 		var waited <-chan time.Time
 		if give != nil && recv != nil && !enough && !a.halfFull(cur) && a.far(cur) {
 			give, waited = nil, time.After(fillPatience)
 		}
-		a.cfg.Observer.Collected(cur.rows, cur.bytes)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -207,7 +218,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 // take puts one transaction, or part of one, into the epoch cur, and returns the epoch to go on with.
 func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in *intake, out chan<- item) (*epoch, error) {
 	if t.DDL != nil || !t.Whole() {
-		if err := handOver(ctx, cur, out); err != nil {
+		if err := a.handOver(ctx, cur, out); err != nil {
 			return nil, err
 		}
 		if t.DDL != nil {
@@ -217,10 +228,10 @@ func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in *intak
 	}
 	closes, err := a.prepare(ctx, cur, t)
 	if err != nil {
-		return nil, errors.Join(handOver(ctx, cur, out), err) // What came before the fault is whole.
+		return nil, errors.Join(a.handOver(ctx, cur, out), err) // What came before the fault is whole.
 	}
 	if closes {
-		if err := handOver(ctx, cur, out); err != nil {
+		if err := a.handOver(ctx, cur, out); err != nil {
 			return nil, err
 		}
 		cur = newEpoch()
@@ -253,9 +264,20 @@ func (e *epoch) note(t *change.Txn) {
 	e.logBytes += t.LogBytes
 }
 
-func handOver(ctx context.Context, e *epoch, out chan<- item) error {
+// handOver waits until the executor asks for an epoch that takes no more. While the executor is busy there is time to
+// plan it here: else the target would idle while the executor does.
+func (a *Applier) handOver(ctx context.Context, e *epoch, out chan<- item) error {
 	if e.empty() {
 		return nil
+	}
+	select {
+	case out <- e:
+		return nil
+	default:
+	}
+	var err error
+	if e.plan, err = a.plan(e); err != nil {
+		return err
 	}
 	return send(ctx, out, e)
 }
