@@ -17,7 +17,7 @@ type nowhere struct {
 
 func (n *nowhere) exec(context.Context, string) ([]int64, error) {
 	n.counts = n.counts[:0]
-	for _, x := range n.w.expects {
+	for _, x := range n.w.sent {
 		n.counts = append(n.counts, max(x.count, 0))
 	}
 	return n.counts, nil

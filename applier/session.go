@@ -124,18 +124,26 @@ func (a *Applier) begin(ctx context.Context, s *session, epoch uint64, r checkpo
 	return w, w.plain(mark, expectation{count: 1, verb: markVerb})
 }
 
-// run executes steps in the open transaction and checks every count. Afterwards nothing is unsent.
+// run executes steps in the open transaction and checks every count. Afterwards nothing is unsent or under way.
 func (w *writer) run(steps []step) error {
+	err := w.writeAll(steps)
+	if answered := w.wait(); answered != nil {
+		return answered // It came first; a mark that did not match means that nothing behind it counts.
+	}
+	if err != nil {
+		return err
+	}
+	crashpoint.Reach(crashpoint.Executed)
+	return nil
+}
+
+func (w *writer) writeAll(steps []step) error {
 	for i := range steps {
 		if err := w.write(&steps[i]); err != nil {
 			return err
 		}
 	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	crashpoint.Reach(crashpoint.Executed)
-	return nil
+	return w.flush()
 }
 
 // commit ends the session's transaction. Its mark's count has been checked: the fence never shares a packet with

@@ -47,10 +47,12 @@ type sender interface {
 	exec(ctx context.Context, sql string) ([]int64, error)
 }
 
-// writer turns steps into SQL and sends it in packets: several statements in one round trip, none of them COMMIT.
+// writer turns steps into SQL and sends it in packets: several statements in one round trip, none of them COMMIT. While
+// the server executes a packet the next one is written, so that neither waits for the other; at most one is under way.
 //
 // A statement is open between begin and end. Its rows are appended to buf directly from the images; nothing is
-// boxed. buf holds, in this order, finished statements of the packet and the open one.
+// boxed. buf holds, in this order, finished statements of the packet and the open one. The caller of any method waits
+// before it gives the writer up, so that nothing of it is under way afterwards.
 type writer struct {
 	ctx     context.Context
 	session sender
@@ -61,7 +63,15 @@ type writer struct {
 	expects []expectation
 	start   int // Of the open statement in buf.
 
+	sent       []expectation // Of the packet under way; they belong to it until its answer is in.
+	answer     chan answer   // Of the packet under way; nil when there is none.
 	statements int
+}
+
+// answer is what the server says to a packet.
+type answer struct {
+	counts []int64
+	err    error
 }
 
 // begin opens a statement.
@@ -99,7 +109,7 @@ func (w *writer) end(x expectation) error {
 	}
 	w.expects = append(w.expects, x)
 	if len(w.buf) >= packet {
-		return w.flush()
+		return w.sendAll()
 	}
 	return nil
 }
@@ -110,8 +120,16 @@ func (w *writer) plain(sql string, x expectation) error {
 	return w.end(x)
 }
 
-// flush sends what is in buf.
+// flush sends what is in buf and waits until every statement has been answered as it must.
 func (w *writer) flush() error {
+	if err := w.sendAll(); err != nil {
+		return err
+	}
+	return w.wait()
+}
+
+// sendAll sends what is in buf.
+func (w *writer) sendAll() error {
 	if len(w.expects) == 0 {
 		return nil
 	}
@@ -123,22 +141,43 @@ func (w *writer) flush() error {
 	return w.send(packet)
 }
 
-// send sends the statements that have ended and checks the count of each (DESIGN.md §3: divergence stops the
-// stream).
+// send sends the statements that have ended, once the packet before has been answered as it must: nothing follows a mark
+// that did not match, or a divergence.
 func (w *writer) send(packet string) error {
-	counts, err := w.session.exec(w.ctx, packet)
-	if err != nil {
+	if err := w.wait(); err != nil {
 		return err
 	}
-	if len(counts) != len(w.expects) {
-		return fmt.Errorf("the target answered %d of %d statements", len(counts), len(w.expects))
+	w.sent, w.expects = w.expects, w.sent[:0]
+	w.answer = make(chan answer, 1) // Room for the one answer, so that the goroutine ends with the round trip.
+	go func(to chan<- answer) {
+		counts, err := w.session.exec(w.ctx, packet)
+		to <- answer{counts, err}
+	}(w.answer)
+	if len(packet) > packetBytes {
+		return w.wait() // A single huge row: the next one should not be in memory beside it.
 	}
-	for i, x := range w.expects {
-		if x.count != anyCount && counts[i] != x.count {
-			return &mismatch{expectation: x, got: counts[i]}
+	return nil
+}
+
+// wait waits for the answer to the packet under way, if any, and checks the count of each statement (DESIGN.md §3:
+// divergence stops the stream). It comes at the latest when the context ends: that closes the connection.
+func (w *writer) wait() error {
+	if w.answer == nil {
+		return nil
+	}
+	got := <-w.answer
+	w.answer = nil
+	if got.err != nil {
+		return got.err
+	}
+	if len(got.counts) != len(w.sent) {
+		return fmt.Errorf("the target answered %d of %d statements", len(got.counts), len(w.sent))
+	}
+	for i, x := range w.sent {
+		if x.count != anyCount && got.counts[i] != x.count {
+			return &mismatch{expectation: x, got: got.counts[i]}
 		}
 	}
-	w.expects = w.expects[:0]
 	return nil
 }
 

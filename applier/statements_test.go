@@ -26,12 +26,12 @@ type recorder struct {
 
 func (r *recorder) exec(_ context.Context, sql string) ([]int64, error) {
 	r.packets = append(r.packets, strings.Clone(sql)) // The writer goes on to use its memory.
-	r.counts = append(r.counts, slices.Clone(r.writer.expects))
+	r.counts = append(r.counts, slices.Clone(r.writer.sent))
 	if r.matched != nil || r.err != nil {
 		return r.matched, r.err
 	}
 	var counts []int64
-	for _, x := range r.writer.expects {
+	for _, x := range r.writer.sent {
 		counts = append(counts, max(x.count, 0))
 	}
 	return counts, nil
