@@ -186,7 +186,7 @@ func TestFarBehindAnEpochIsFilled(t *testing.T) {
 
 func TestAFullEpochTakesNoMore(t *testing.T) {
 	bounds := map[string]func(*change.Txn){
-		"in bytes": func(t *change.Txn) { t.Bytes = maxEpochBytes },
+		"in bytes": func(t *change.Txn) { t.Bytes = maxEpochBytes - plainTxn(1).Bytes },
 		"in rows": func(t *change.Txn) {
 			row := rowsOf(familyMap, change.Insert, 0, modelRow{id: "a", v: 1}.image())[0]
 			t.Rows = slices.Repeat([]change.Row{row}, maxEpochRows) // Ordered: none is merged with another.
@@ -204,58 +204,6 @@ func TestAFullEpochTakesNoMore(t *testing.T) {
 				}
 				c.wantEpoch(2, 2)
 				c.give(plainTxn(3))
-			})
-		})
-	}
-}
-
-// The executor must not plan, while the target idles, what the collector had the time to plan.
-func TestAnEpochThatWaitsForTheExecutorIsPlanned(t *testing.T) {
-	full := func(n uint64) *change.Txn {
-		txn := plainTxn(n)
-		txn.Bytes = maxEpochBytes
-		return txn
-	}
-	cases := map[string]struct {
-		txns    []*change.Txn
-		idle    bool // The executor asks before there is anything.
-		planned bool
-	}{
-		"full":                            {txns: []*change.Txn{plainTxn(1), full(2)}, planned: true},
-		"full, the executor asks already": {txns: []*change.Txn{full(1)}, idle: true},
-		"not full":                        {txns: []*change.Txn{plainTxn(1), plainTxn(2)}},
-		"closed by a change of class":     {txns: []*change.Txn{plainTxn(1), partialTxn(2, "d", 9)}, planned: true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			collect(t, func(c *collector) {
-				c.a.cfg.Mode, c.a.cfg.Sessions = Split, 2
-				got := make(chan item, 1)
-				ask := func() { got <- <-c.out }
-				c.start()
-				if tc.idle {
-					go ask()
-					synctest.Wait()
-				}
-				for _, txn := range tc.txns {
-					if !c.offers(txn) {
-						t.Fatal("a transaction is not taken")
-					}
-				}
-				if !tc.idle {
-					go ask()
-				}
-				e := (<-got).(*epoch)
-				if (e.plan != nil) != tc.planned {
-					t.Fatalf("planned: %v, want %v", e.plan != nil, tc.planned)
-				}
-				if !tc.planned {
-					return
-				}
-				later, err := c.a.plan(e)
-				if err != nil || e.plan.rows != e.rows || e.plan.rows != later.rows || len(e.plan.leader) != len(later.leader) || len(e.plan.followers) != len(later.followers) {
-					t.Errorf("planned %+v, the executor would plan %+v, %v", e.plan, later, err)
-				}
 			})
 		})
 	}

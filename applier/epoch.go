@@ -147,9 +147,10 @@ func (a *Applier) halfFull(e *epoch) bool {
 
 func (a *Applier) epochRows() int { return cmp.Or(a.cfg.EpochRows, maxEpochRows) }
 
-// shut reports whether the epoch takes no more transactions.
-func (a *Applier) shut(e *epoch) bool {
-	return !e.empty() && (a.full(e) || a.cfg.Careful.Single && a.cfg.Careful.covers(e))
+// shut reports whether the epoch takes no more transactions: it is full, or next would fill it above its bound in bytes.
+// next is nil when none has arrived.
+func (a *Applier) shut(e *epoch, next *change.Txn) bool {
+	return !e.empty() && (a.full(e) || next != nil && e.bytes+next.Bytes > maxEpochBytes || a.cfg.Careful.Single && a.cfg.Careful.covers(e))
 }
 
 // far reports whether the epoch's transactions are so old that some more milliseconds do not matter.
@@ -169,7 +170,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 	cur := newEpoch()
 	enough := false // There is nothing more to be had at once.
 	for in.more() || !cur.empty() {
-		if a.shut(cur) {
+		if a.shut(cur, in.first()) {
 			a.cfg.Observer.Collected(cur.rows, cur.bytes)
 			if err := a.handOver(ctx, cur, out); err != nil {
 				return err

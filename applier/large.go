@@ -27,7 +27,7 @@ type part struct {
 // heavyPart is the size of a part, in bytes, above which nothing is read ahead of it. Only a single large row makes a
 // part that large; otherwise three of them would be in memory at a time (read, merged, executed), beside the
 // statement (invariant 7).
-const heavyPart = 24 << 20
+const heavyPart = 32 << 20
 
 // takeLarge merges the parts of a transaction and passes them on, until its last part. If the channel is closed
 // before, the parts sent so far are rolled back by the executor.

@@ -431,7 +431,7 @@ func (a *assembler) addRows(ev event) error {
 	switch {
 	case a.xa && a.held.bytes+a.bytes > a.maxHeld:
 		return xaTooLarge()
-	case a.xa || a.bytes <= a.maxPart:
+	case a.xa || a.bytes <= a.maxPart && len(a.rows) <= maxPartRows:
 		return nil
 	}
 	txn := a.take(ev, false)

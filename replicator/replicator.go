@@ -26,8 +26,10 @@ import (
 
 // Bounds and rhythms that hold when Config leaves them zero.
 const (
-	DefaultHeartbeat    = 2 * time.Second
-	DefaultMaxPartBytes = 8 << 20   // An epoch's share: a larger transaction is streamed in parts of this size.
+	DefaultHeartbeat = 2 * time.Second
+	// An epoch's share: a larger transaction is streamed in parts of this size, on one session. 50,000 updates of rows of
+	// 200 bytes, two images each, stay below it.
+	DefaultMaxPartBytes = 24 << 20
 	DefaultMaxRowBytes  = 130 << 20 // An update of a row of 64 MiB, the default of max_allowed_packet: two images.
 )
 
@@ -39,7 +41,7 @@ type Config struct {
 	LowerCaseNames int            // lower_case_table_names of the target: the source must have the same.
 	// Heartbeat is the longest silence that the source may keep; a link that is silent for twice as long is dead.
 	Heartbeat    time.Duration
-	MaxPartBytes int // Rows of a transaction above this are yielded in parts, in bytes.
+	MaxPartBytes int // Rows of a transaction above this are yielded in parts, in bytes; at most 100,000 rows a part.
 	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, or of JSON
 	// documents in parts, which are made whole, may have half of it. Above it the event is refused with BS-TOO-LARGE.
 	MaxRowBytes int
@@ -47,6 +49,10 @@ type Config struct {
 	Metrics     *Metrics // Nil for none.
 	Started     func()   // Called when the first event of a run has come; nil for none.
 }
+
+// maxPartRows bounds the rows of a part too: what the applier keeps beside the image of a short row is several times as
+// large as the image.
+const maxPartRows = 100_000
 
 // Reader reads one source. Run may be called again after it has returned, but not twice at a time; ReadPos is safe
 // for concurrent use.

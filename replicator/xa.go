@@ -188,7 +188,7 @@ func (a *assembler) decide(ev event, id xid, commit bool) error {
 func (a *assembler) release(ev event, rows []change.Row, prepared change.GTID) error {
 	for {
 		n, size := 0, 0
-		for n < len(rows) && size <= a.maxPart {
+		for n < min(len(rows), maxPartRows) && size <= a.maxPart {
 			size += rows[n].Size() + rowOverhead
 			n++
 		}

@@ -112,10 +112,10 @@ func (r *Rig) largeImages(t testing.TB) {
 	must(t, err)
 	defer func() { _ = c.Close() }()
 	for _, q := range []string{"SET SESSION binlog_row_image=MINIMAL",
-		"CREATE TABLE shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, n INT DEFAULT 5, filler VARBINARY(4000))",
-		"BEGIN", `INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900)
-			SELECT REPEAT('x', 4000) FROM n a JOIN (SELECT 1 UNION SELECT 2 UNION SELECT 3) b`,
-		"UPDATE shop.bulk SET filler=REPEAT('y', 4000) WHERE id%2", "UPDATE shop.bulk SET n=6 WHERE id%3=0", "DELETE FROM shop.bulk WHERE id%5=0",
+		fmt.Sprintf("CREATE TABLE shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, n INT DEFAULT 5, filler VARBINARY(%d))", largeRow),
+		"BEGIN", fmt.Sprintf(`INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d)
+			SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT('x', %d) FROM n`, largeRows, largeRow),
+		fmt.Sprintf("UPDATE shop.bulk SET filler=REPEAT('y', %d) WHERE id%%2", largeRow), "UPDATE shop.bulk SET n=6 WHERE id%3=0", "DELETE FROM shop.bulk WHERE id%5=0",
 		"COMMIT", "SET SESSION binlog_row_image=DEFAULT"} {
 		_, err := c.ExecContext(t.Context(), q)
 		must(t, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/internal/testmysql"
+	"github.com/binseal/binseal/replicator"
 )
 
 // schemaSQL is the load's schema: each kind of table by which a lost or doubled change would show.
@@ -225,17 +226,23 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
+// A transaction of largeRows rows of largeRow bytes is above the reader's bound, so that it arrives in parts.
+const (
+	largeRow  = 16_000
+	largeRows = replicator.DefaultMaxPartBytes/largeRow*5/4 + 1
+)
+
 // StartLarge writes a transaction above the reader's bound now and then, so that oversized transactions are among
 // what is killed.
 func (r *Rig) StartLarge(t testing.TB) *Load {
 	t.Helper()
-	r.Source.Exec(t, "CREATE TABLE IF NOT EXISTS shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, filler VARBINARY(4000))")
+	r.Source.Exec(t, fmt.Sprintf("CREATE TABLE IF NOT EXISTS shop.bulk (id INT PRIMARY KEY AUTO_INCREMENT, filler VARBINARY(%d))", largeRow))
 	return r.startClients(t, clients{n: 1, draws: 1 << 33, pace: Pace(time.Second), work: func(ctx context.Context, db *sql.DB, rnd *rand.Rand) error {
 		if _, err := db.ExecContext(ctx, "DELETE FROM shop.bulk"); err != nil {
 			return err
 		}
-		_, err := db.ExecContext(ctx, `INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900)
-			SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT(CHAR(?), 4000) FROM n a JOIN (SELECT 1 UNION SELECT 2 UNION SELECT 3) b`, rnd.IntN(256))
+		_, err := db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO shop.bulk (filler) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d)
+			SELECT /*+ SET_VAR(cte_max_recursion_depth=20000) */ REPEAT(CHAR(?), %d) FROM n`, largeRows, largeRow), rnd.IntN(256))
 		return err
 	}})
 }
