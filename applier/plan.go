@@ -93,9 +93,10 @@ func (tc *tableChanges) sorted() ([]plannedRow, error) {
 	rows := make([]plannedRow, 0, len(tc.entries))
 	for i := range tc.entries {
 		if c := &tc.entries[i]; c.op() != 0 {
-			// An UPDATE does nothing when a JSON document changes to one that compares as equal (1 to 1.0). No source
-			// logs such an update, but merged ones can come to it: the row is written anew.
-			rewrite := c.merged && tc.json && c.op() == change.Update
+			rewrite, err := tc.rewrites(c)
+			if err != nil {
+				return nil, err
+			}
 			rows = append(rows, plannedRow{netChange: c, entangled: rewrite, unique: rewrite && len(tc.def().Secondary) > 0})
 		}
 	}
@@ -106,6 +107,17 @@ func (tc *tableChanges) sorted() ([]plannedRow, error) {
 		}
 	}
 	return rows, nil
+}
+
+// rewrites reports whether a row must be deleted and inserted for its update. An UPDATE does nothing when all that it
+// changes is a JSON document, to one that compares as equal (1 to 1.0). No source logs such an update, but merged ones can
+// come to it.
+func (tc *tableChanges) rewrites(c *netChange) (bool, error) {
+	if !c.merged || !tc.json || c.op() != change.Update {
+		return false, nil
+	}
+	ch, err := tc.layout.Changed(nil, c.before, c.after)
+	return ch.Any && !ch.Beyond, err
 }
 
 // entangle finds the rows that meet on a value of the unique key k.

@@ -324,3 +324,39 @@ func TestClassOf(t *testing.T) {
 		})
 	}
 }
+
+// Two updates that turn a document from 1 into 1.0 would leave the target's row as it is (the server takes them for equal):
+// such a row is deleted and inserted. One with another column beside it, or that came in one update, is updated.
+func TestMergedDocumentsAreWrittenAnew(t *testing.T) {
+	const wireJSON = 245
+	def := &schema.Table{Schema: "shop", Name: "j", Engine: "InnoDB", Columns: []schema.Column{
+		{Name: "id", DataType: "int", ColumnType: "int"}, {Name: "v", DataType: "int", ColumnType: "int"}, {Name: "doc", DataType: "json", ColumnType: "json"}}}
+	def.Identity = &schema.Key{Name: "PRIMARY", Parts: []schema.KeyPart{{Column: 0}}, Weighed: true, NotNull: true}
+	m := &change.TableMap{Schema: "shop", Table: "j", Types: []byte{wireLong, wireLong, wireJSON}, Meta: []uint16{0, 0, 4}, Nullable: []byte{0}}
+	one, half, two := []byte{5, 1, 0}, []byte{0x0b, 0, 0, 0, 0, 0, 0, 0xe0, 0x3f}, []byte{0x0b, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f} // 1, 0.5, 1.0
+	image := func(id, v byte, doc []byte) []byte {
+		return slices.Concat([]byte{0, id, 0, 0, 0, v, 0, 0, 0, byte(len(doc)), 0, 0, 0}, doc)
+	}
+	b := bound(t, def, m)
+	b.json = true
+	rows := rowsOf(m, change.Update, 0, image(1, 1, one), image(1, 1, half), image(1, 1, half), image(1, 1, two),
+		image(2, 1, one), image(2, 1, half), image(2, 1, half), image(2, 2, two),
+		image(3, 1, one), image(3, 1, half))
+	e, err := mergeRows(t.Context(), newTestApplier(b), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := planEpoch(e, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[verb][]byte{}
+	for _, s := range p.leader {
+		for _, r := range s.rows {
+			got[s.verb] = append(got[s.verb], r.last[1]) // The id.
+		}
+	}
+	if diff := gocmp.Diff(map[verb][]byte{deleteRows: {1}, updateRows: {2, 3}, insertRows: {1}}, got); diff != "" {
+		t.Error(diff)
+	}
+}

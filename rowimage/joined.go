@@ -14,8 +14,8 @@ import (
 //	UPDATE (VALUES ROW(1,'x'),ROW(2,'y')) AS n (k0,v0) STRAIGHT_JOIN `t` FORCE INDEX (`PRIMARY`) ON `t`.`id`=n.k0 SET `t`.`c`=n.v0
 //
 // The server gives each column of n one type for all rows. So only values take this way that are the same in any such
-// type: integers below 2^63 (one above would make the others DECIMAL), numbers, texts of one character set, and temporal
-// values, which are texts. The others, of which JSON loses its types in a common text, keep statements of their own.
+// type: integers below 2^63 (one above would make the others DECIMAL), numbers, texts of one character set, temporal values,
+// which are texts, and JSON documents that a text can express. The others keep statements of their own.
 // The order of the join, and its index, are fixed: a scan would wait for rows that other sessions of the epoch hold.
 
 // maxJoined is the largest value, in bytes of the image, that travels through n; larger ones gain nothing.
@@ -24,7 +24,8 @@ const maxJoined = 1024
 // Changed is what an update of one row writes.
 type Changed struct {
 	Columns []byte // The bitmap of columns that AppendSet would write.
-	Any     bool   // There is one.
+	Any     bool   // There is one that differs.
+	Beyond  bool   // There is one that differs and is not JSON.
 	Joins   bool   // The row may share a statement with others of the same Columns.
 }
 
@@ -53,6 +54,7 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 			continue
 		}
 		ch.Any = ch.Any || differs
+		ch.Beyond = ch.Beyond || differs && c.kind != kindJSON
 		ch.Columns[i/8] |= 1 << (i % 8)
 		ch.Joins = ch.Joins && (null || c.joinsValue(v))
 	}
@@ -91,6 +93,8 @@ func (c *column) joinsValue(v []byte) bool {
 		return !c.utf8 || utf8.Valid(v)
 	case kindSet:
 		return len(v) < 8 || v[7] < 0x80
+	case kindJSON:
+		return jsonIsText(v)
 	case kindDecimal, kindFloat, kindDouble, kindEnum, kindBinary, kindBytes, kindDate, kindTime, kindDatetime, kindTimestamp:
 		return true
 	}

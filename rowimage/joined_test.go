@@ -158,3 +158,37 @@ func TestServerJoinedUpdatesFindTheirRows(t *testing.T) {
 		})
 	}
 }
+
+// A document that changes to one that compares as equal (1 to 1.0) is written when another column changes with it, alone
+// and joined; by itself it is not, which is why the applier asks for Beyond.
+func TestServerDocumentsThatCompareAsEqual(t *testing.T) {
+	l := newLab(t, "FULL")
+	const columns = "id INT PRIMARY KEY, v INT, doc JSON"
+	from := l.position(t)
+	l.Exec(t, "CREATE TABLE src.e ("+columns+")", "CREATE TABLE dst.e ("+columns+")",
+		`INSERT INTO src.e VALUES (1,1,'[1]'),(2,1,'{"a":2}'),(3,1,'3'),(4,1,'4'),(5,1,'5')`, "DELETE FROM src.e",
+		`INSERT INTO src.e VALUES (1,2,'[1.0]'),(2,3,'{"a":2.0}'),(3,4,'3.0'),(4,1,'4.0'),(5,2,'5')`)
+	rows := slices.DeleteFunc(l.changes(t, from), func(r change.Row) bool { return r.Op != change.Insert })
+	before, after := rows[:5], rows[5:]
+	layout := l.insertAndCompare(t, "e", before)
+	for i, beyond := range []bool{true, true, true, false, true} {
+		ch, err := layout.Changed(nil, before[i].After, after[i].After)
+		if err != nil || !ch.Any || ch.Beyond != beyond {
+			t.Errorf("row %d: %+v, %v", i+1, ch, err)
+		}
+	}
+	if n := l.joinedUpdates(t, layout, before[:2], after[:2]); n != 2 {
+		t.Errorf("%d rows shared a statement, want 2", n)
+	}
+	for i := 2; i < 4; i++ {
+		set, _, err := layout.AppendSet(nil, before[i].After, after[i].After)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.exec(t, fmt.Sprintf("UPDATE dst.e SET %s WHERE id=%d", set, i+1))
+	}
+	got := fmt.Sprint(l.QueryT(t, "SELECT v, CAST(doc AS CHAR) FROM dst.e ORDER BY id"))
+	if want := `[[2 [1.0]] [3 {"a": 2.0}] [4 3.0] [1 4] [1 5]]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

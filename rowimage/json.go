@@ -60,6 +60,33 @@ func appendJSON(dst, doc []byte) ([]byte, error) {
 	return append(out, '\''), err
 }
 
+// jsonIsText reports whether appendJSON writes the document as a text. Of a damaged one it may say either.
+func jsonIsText(doc []byte) bool {
+	w := jsonWriter{budget: len(doc)}
+	return len(doc) > 0 && w.isText(doc[0], doc[1:], 1)
+}
+
+// isText is jsonIsText of one value.
+func (w *jsonWriter) isText(typ byte, b []byte, depth int) bool {
+	switch typ {
+	case jsonSmallObject, jsonLargeObject, jsonSmallArray, jsonLargeArray:
+		c, ok := openContainer(typ, b)
+		if !ok || depth > maxJSONDepth || !w.spend(c.header) {
+			return false
+		}
+		for i := range c.count {
+			if typ, v, ok := c.value(i); !ok || !w.isText(typ, v, depth+1) {
+				return false
+			}
+		}
+	case jsonUint16, jsonUint32, jsonOpaque:
+		return false
+	case jsonUint64:
+		return len(b) >= 8 && littleEndian(b[:8]) > math.MaxInt64
+	}
+	return true
+}
+
 // root writes a document as an expression; a value outside of JSON_OBJECT and JSON_ARRAY must be cast.
 func (w *jsonWriter) root(dst, doc []byte) ([]byte, error) {
 	if doc[0] <= jsonLargeArray {

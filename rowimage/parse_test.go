@@ -258,5 +258,8 @@ func FuzzJSON(f *testing.F) {
 		if len(out) > 100*len(doc)+100 {
 			t.Errorf("%d bytes from %d", len(out), len(doc))
 		}
+		if text := out[1] == '\''; text != jsonIsText(doc) {
+			t.Errorf("written as a text: %v, announced: %v", text, !text)
+		}
 	})
 }
