@@ -133,6 +133,8 @@ type Applier struct {
 	key      []byte                           // Scratch of the collector.
 	maxSQL   int                              // Largest statement the target takes, in bytes.
 	joins    bool                             // The target takes joined updates: see knowsValues.
+	spent    *spentValues                     // Of whoever plans an epoch.
+	planned  <-chan struct{}                  // Closed when the last item given to the executor is planned; belongs to the collector.
 	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.
 	sqlCascades bool
 
@@ -156,8 +158,11 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	if cfg.ByName == nil {
 		cfg.ByName = ByName{}
 	}
-	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{}, bySource: map[*change.TableMap]*boundTable{}, joins: !meta.MariaDB && knowsValues(meta.Version),
+	a := &Applier{cfg: cfg, claim: claim, meta: meta, catalog: schema.NewCatalog(meta), tables: map[schema.Name]*boundTable{}, bySource: map[*change.TableMap]*boundTable{}, joins: !meta.MariaDB && knowsValues(meta.Version), spent: newSpentValues(),
 		cp: st.Checkpoint, gtids: gtids, epoch: st.Epoch, half: st.HalfDone}
+	if st.Epoch > 0 {
+		a.spent.unknown()
+	}
 	if a.sqlCascades, err = cascadesInSQL(ctx, meta); err != nil {
 		return nil, err
 	}

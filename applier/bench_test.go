@@ -69,13 +69,13 @@ func BenchmarkEpoch(b *testing.B) {
 	e := merge()
 	b.Run("plan", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := planEpoch(e, 4); err != nil {
+			if _, err := planEpoch(e, 4, newSpentValues()); err != nil {
 				b.Fatal(err)
 			}
 		}
 		perRow(b)
 	})
-	p, err := planEpoch(e, 0)
+	p, err := planEpoch(e, 0, newSpentValues())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -106,6 +106,9 @@ func (c *collector) ask() item {
 	synctest.Wait()
 	select {
 	case it := <-c.out:
+		if e, ok := it.(*epoch); ok && e.plan == nil {
+			close(e.planned) // The executor's first step.
+		}
 		synctest.Wait()
 		return it
 	default:

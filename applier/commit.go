@@ -53,6 +53,7 @@ func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
 		if p, err = a.plan(e); err != nil {
 			return err
 		}
+		close(e.planned)
 	}
 	a.advance(e.end, e.gtids, e.commitTime, e.undecided)
 	a.prove(e.evidence)
@@ -88,9 +89,10 @@ func (a *Applier) alone(e *epoch) bool {
 	return a.cfg.Careful.covers(e) || len(e.ordered) > 0 || e.recovery
 }
 
-// plan decides between strict and split. The collector calls it as well as the executor: it reads nothing of either.
+// plan decides between strict and split. The collector calls it as well as the executor, one after the other.
 func (a *Applier) plan(e *epoch) (*plan, error) {
 	if e.recovery {
+		a.spent.unknown()
 		return planRecovery(e), nil
 	}
 	shards := 0
@@ -99,7 +101,7 @@ func (a *Applier) plan(e *epoch) (*plan, error) {
 	case a.cfg.Mode == Split, e.rows >= splitRows:
 		shards = a.cfg.Sessions
 	}
-	p, err := planEpoch(e, shards)
+	p, err := planEpoch(e, shards, a.spent)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s–%s: %w", e.first, e.end, err)
 	}

@@ -34,7 +34,8 @@ type epoch struct {
 
 	recovery bool // Part of it may be on the target already.
 
-	plan *plan // When the collector had the time to make it; else the executor does.
+	plan    *plan         // When the collector had the time to make it; else the executor does.
+	planned chan struct{} // Closed behind that.
 
 	first, end   change.Position
 	gtids        change.GTIDSet   // Of the epoch's transactions.
@@ -127,7 +128,7 @@ func (b *boundTable) freshIndex() (index map[string]int, last int) {
 }
 
 func newEpoch() *epoch {
-	return &epoch{byTable: map[*boundTable]*tableChanges{}, orderedTables: map[*boundTable]bool{}}
+	return &epoch{byTable: map[*boundTable]*tableChanges{}, orderedTables: map[*boundTable]bool{}, planned: make(chan struct{})}
 }
 
 func (e *epoch) empty() bool { return e.transactions == 0 }
@@ -206,6 +207,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		case <-waited:
 			enough = true
 		case give <- cur:
+			a.planned = cur.planned
 			cur, enough = newEpoch(), false
 		case <-idle:
 			if err := send(ctx, out, beat{}); err != nil {
@@ -271,15 +273,25 @@ func (a *Applier) handOver(ctx context.Context, e *epoch, out chan<- item) error
 	if e.empty() {
 		return nil
 	}
+	last := a.planned
+	a.planned = e.planned
 	select {
 	case out <- e:
 		return nil
 	default:
 	}
+	if last != nil {
+		select { // In the epochs' order: see spentValues.
+		case <-last:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	var err error
 	if e.plan, err = a.plan(e); err != nil {
 		return err
 	}
+	close(e.planned)
 	return send(ctx, out, e)
 }
 

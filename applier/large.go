@@ -56,6 +56,7 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in *intake, out 
 			return context.Cause(ctx)
 		}
 		if t.Last {
+			a.planned = p.done
 			return nil
 		}
 		if e.bytes > heavyPart {
@@ -88,7 +89,7 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 	defer func() { _ = w.wait() }() // Of a mark as large as a packet, when no part follows.
 	rows := 0
 	for p := range l.parts {
-		pl, err := planEpoch(p.changes, 0)
+		pl, err := planEpoch(p.changes, 0, a.spent)
 		if err == nil {
 			err = w.run(pl.leader)
 		}

@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -41,9 +42,9 @@ type plan struct {
 
 // planEpoch turns net changes into sorted steps. With shards > 0 the rows that no other session can meet go to
 // that many followers; everything else travels on the leader: ordered changes, and rows that enter or leave a
-// secondary unique index, whose checks take gap locks even under READ COMMITTED. InnoDB cannot see a deadlock through
-// our commit barrier, so nothing may wait across it.
-func planEpoch(e *epoch, shards int) (*plan, error) {
+// secondary unique index in which a value is used again (unique.go): their checks take gap locks even under READ
+// COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it.
+func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 	p := &plan{}
 	tables := slices.Clone(e.tables)
 	slices.SortFunc(tables, func(a, b *tableChanges) int {
@@ -51,7 +52,7 @@ func planEpoch(e *epoch, shards int) (*plan, error) {
 	})
 	shared := make([]tableRows, 0, len(tables))
 	for _, tc := range tables {
-		rows, err := tc.sorted()
+		rows, crowded, err := tc.sorted(spent)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +60,7 @@ func planEpoch(e *epoch, shards int) (*plan, error) {
 		free := tableRows{tc: tc}
 		var own []*plannedRow
 		for i := range rows {
-			if shards > 0 && !rows[i].unique {
+			if shards > 0 && !(rows[i].unique && crowded) {
 				free.rows = append(free.rows, &rows[i])
 			} else {
 				own = append(own, &rows[i])
@@ -79,7 +80,7 @@ func planEpoch(e *epoch, shards int) (*plan, error) {
 // plannedRow is a net change with what planning found out about it.
 type plannedRow struct {
 	*netChange
-	unique    bool // Enters or leaves a secondary unique index.
+	unique    bool // Enters or leaves a secondary unique index: in a crowded table it travels on the leader.
 	entangled bool // Gives up a unique value that another update takes, or must be written anew: deleted first, inserted last.
 }
 
@@ -88,25 +89,31 @@ type tableRows struct {
 	rows []*plannedRow
 }
 
-// sorted lists the table's net changes in key order, without those that have nothing to do, and entangles them.
-func (tc *tableChanges) sorted() ([]plannedRow, error) {
-	rows := make([]plannedRow, 0, len(tc.entries))
+// sorted lists the table's net changes in key order, without those that have nothing to do, and entangles them. crowded
+// reports that rows which enter or leave a unique index must travel on one session.
+func (tc *tableChanges) sorted(spent *spentValues) (rows []plannedRow, crowded bool, err error) {
+	rows = make([]plannedRow, 0, len(tc.entries))
 	for i := range tc.entries {
 		if c := &tc.entries[i]; c.op() != 0 {
 			rewrite, err := tc.rewrites(c)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			rows = append(rows, plannedRow{netChange: c, entangled: rewrite, unique: rewrite && len(tc.def().Secondary) > 0})
+			crowded = crowded || rewrite // It takes the values that it gave up.
 		}
 	}
 	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })
 	for _, k := range tc.def().Secondary {
-		if err := tc.entangle(rows, k); err != nil {
-			return nil, err
+		var values uniqueValues
+		if err := tc.entangle(rows, k, spent, &values); err != nil {
+			return nil, false, err
+		}
+		if spent.crowded(&values) {
+			crowded = true
 		}
 	}
-	return rows, nil
+	return rows, crowded, nil
 }
 
 // rewrites reports whether a row must be deleted and inserted for its update. An UPDATE does nothing when all that it
@@ -131,35 +138,32 @@ func (tc *tableChanges) rewrites(c *netChange) (bool, error) {
 // in either order of ids. Row 1 gives up 'a' and row 2 takes it: row 1 is deleted before all updates and inserted
 // after them. Every value that an update takes is then free when it runs, also in cycles: of two rows that swap,
 // both give and take, and both are deleted and inserted.
-func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key) error {
+func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues, values *uniqueValues) error {
 	givers := map[string]int{} // Value → row that gives it up by an update.
 	takers := map[string]int{}
-	var buf []byte
+	buf := make([]byte, 0, 64)
 	for i := range rows {
 		r := &rows[i]
-		if r.op() != change.Update {
-			r.unique = true
-			continue
-		}
-		old, oldNull, err := tc.layout.AppendKey(buf[:0], r.before, k)
+		old, now, err := tc.valuesOf(&buf, r.netChange, k)
 		if err != nil {
 			return err
 		}
-		n := len(old)
-		both, newNull, err := tc.layout.AppendKey(old, r.after, k)
-		if err != nil {
-			return err
-		}
-		buf = both
-		if oldNull == newNull && string(both[:n]) == string(both[n:]) {
+		update := r.op() == change.Update
+		if update && (old == nil) == (now == nil) && bytes.Equal(old, now) {
 			continue
 		}
 		r.unique = true
-		if !oldNull {
-			givers[string(both[:n])] = i
+		if old != nil {
+			values.given = append(values.given, spent.hash(tc.def(), k, old))
 		}
-		if !newNull {
-			takers[string(both[n:])] = i
+		if now != nil {
+			values.taken = append(values.taken, spent.hash(tc.def(), k, now))
+		}
+		if update && old != nil {
+			givers[string(old)] = i
+		}
+		if update && now != nil {
+			takers[string(now)] = i
 		}
 	}
 	for value, i := range givers {
@@ -168,6 +172,33 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key) error {
 		}
 	}
 	return nil
+}
+
+// valuesOf gives the value of a unique key in a row's images before and after, nil where there is no image or it is NULL.
+// Both are valid until the next call with buf.
+func (tc *tableChanges) valuesOf(buf *[]byte, c *netChange, k *schema.Key) (before, after []byte, err error) {
+	b := (*buf)[:0]
+	null := true
+	if c.before != nil {
+		if b, null, err = tc.layout.AppendKey(b, c.before, k); err != nil {
+			return nil, nil, err
+		}
+	}
+	n, none := len(b), null
+	null = true
+	if c.after != nil {
+		if b, null, err = tc.layout.AppendKey(b, c.after, k); err != nil {
+			return nil, nil, err
+		}
+	}
+	*buf = b
+	if !none {
+		before = b[:n:n]
+	}
+	if !null {
+		after = b[n:]
+	}
+	return before, after, nil
 }
 
 // stepsOf groups rows, sorted by key, into deletes, updates and inserts.

@@ -44,7 +44,7 @@ func (a *Applier) collectHalf(ctx context.Context, in *intake, out chan<- item) 
 			return false, err
 		}
 		if covered {
-			a.half = nil
+			a.half, a.planned = nil, e.planned
 			return true, send(ctx, out, e)
 		}
 	}

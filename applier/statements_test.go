@@ -50,7 +50,7 @@ func stepsFor(t testing.TB, def *schema.Table, m *change.TableMap, rows []change
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := planEpoch(e, 0)
+	p, err := planEpoch(e, 0, newSpentValues())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +320,7 @@ func TestOrderedRowsToggleTheChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := planEpoch(e, 3)
+	p, err := planEpoch(e, 3, newSpentValues())
 	if err != nil {
 		t.Fatal(err)
 	}
