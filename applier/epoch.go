@@ -265,24 +265,6 @@ func (e *epoch) note(t *change.Txn) {
 	e.logBytes += t.LogBytes
 }
 
-// handOver waits until the executor asks for an epoch that takes no more. While the executor is busy there is time to
-// plan it here: else the target would idle while the executor does.
-func (a *Applier) handOver(ctx context.Context, e *epoch, out chan<- item) error {
-	if e.empty() {
-		return nil
-	}
-	select {
-	case out <- e:
-		return nil
-	default:
-	}
-	var err error
-	if e.plan, err = a.plan(e); err != nil {
-		return err
-	}
-	return send(ctx, out, e)
-}
-
 func send(ctx context.Context, out chan<- item, it item) error {
 	select {
 	case out <- it:
