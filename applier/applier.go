@@ -38,7 +38,7 @@ const (
 // Bounds of an epoch and of a statement.
 const (
 	maxEpochRows  = 100_000              // Net rows; about 150 bytes each of index beside the images.
-	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: collecting, executing, committing.
+	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: one collecting, two executing.
 	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to half its bounds,
 	fillPatience  = 5 * time.Millisecond // as long as more arrives within this.
 	splitRows     = 2_000                // Below this many rows, more sessions cost more than they save.
@@ -146,6 +146,9 @@ type Applier struct {
 	half  *checkpoint.End // Set once; nil unless an epoch is half done.
 	// unconfirmed is the commit of the epoch before, still under way; nil when confirmed.
 	unconfirmed *commit
+	executing   []*execution // Epochs of which no COMMIT has been sent, in order: none, one, or two for a moment.
+
+	early chan item // Takes full epochs while another one is executed; no buffer: see handOver.
 }
 
 // Open connects the sessions of a run and settles a DDL that the record says was about to run. The meta session
@@ -207,6 +210,7 @@ func (a *Applier) Record(ctx context.Context, cp change.Checkpoint) error {
 // abandoned: the target rolls it back, or the next claim finds it committed. Run is called once.
 func (a *Applier) Run(ctx context.Context, in <-chan []*change.Txn) error {
 	g, ctx := errgroup.WithContext(ctx)
+	a.early = make(chan item)
 	items := make(chan item) // No buffer: "the applier asks" is the executor being ready to receive.
 	g.Go(func() error {
 		defer close(items)
@@ -254,16 +258,26 @@ func (beat) isItem()     {}
 type beat struct{}
 
 func (a *Applier) executeAll(ctx context.Context, items <-chan item) error {
+	defer a.abandon()
 	for {
-		var replied <-chan struct{} // A lost COMMIT must show even when nothing follows it.
+		var replied, executed <-chan struct{} // A lost COMMIT must show even when nothing follows it.
 		if a.unconfirmed != nil {
 			replied = a.unconfirmed.done
+		}
+		var early <-chan item
+		asked := items
+		if len(a.executing) > 0 {
+			executed, early, asked = a.executing[0].done, a.early, nil
 		}
 		var err error
 		select {
 		case <-replied:
 			err = a.confirm()
-		case it, ok := <-items:
+		case <-executed:
+			err = a.finish(ctx)
+		case it := <-early:
+			err = a.apply(ctx, it)
+		case it, ok := <-asked:
 			if !ok {
 				return a.confirm()
 			}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/binseal/binseal/change"
-	"github.com/binseal/binseal/checkpoint"
 	"github.com/binseal/binseal/internal/crashpoint"
 	"github.com/binseal/binseal/mysqlconn"
 )
@@ -40,13 +38,13 @@ func (e *Again) Unwrap() error { return e.Err }
 //	        leader(n+1)                    BEGIN mark rows…             │ wait for n's OK │ COMMIT ─▶
 //	split   followers   BEGIN mark rows… ┐
 //	        leader      BEGIN mark rows… ┴ all executed, n−1's OK │ followers COMMIT │ leader COMMIT ─▶
+//
+// A strict epoch whose locks are those of its rows alone is left under way: an epoch that is full meanwhile is executed
+// beside it, if no row is in both.
+//
+//	strict  leader(n)   BEGIN mark rows…………… │ wait for n−1's OK │ COMMIT ─▶
+//	        leader(n+1)           BEGIN mark rows…………………………… │ wait for n's OK │ COMMIT ─▶
 func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
-	if a.alone(e) {
-		if err := a.confirm(); err != nil {
-			return err
-		}
-	}
-	overlapped := a.unconfirmed != nil
 	p := e.plan
 	if p == nil {
 		var err error
@@ -55,32 +53,26 @@ func (a *Applier) applyEpoch(ctx context.Context, e *epoch) error {
 		}
 		close(e.planned)
 	}
-	a.advance(e.end, e.gtids, e.commitTime, e.undecided)
-	a.prove(e.evidence)
-	leader, followers := a.leaders[a.epoch%2], a.follow[:len(p.followers)]
-	crashpoint.Reach(crashpoint.EpochBegin)
-	begun := time.Now()
-	statements, err := a.execute(ctx, leader, followers, p)
-	if err != nil {
-		return a.failed(ctx, e, err, overlapped)
+	alone := a.alone(e)
+	if ahead := len(a.executing) > 0; ahead && (alone || !a.executing[0].plan.beside(p)) {
+		if err := a.finish(ctx); err != nil {
+			return err
+		}
 	}
-	a.cfg.Observer.Executed(time.Since(begun), statements)
-	if len(followers) > 0 {
-		crashpoint.Reach(crashpoint.Barrier)
+	if alone || len(a.executing) > 0 { // Beside n, n+1 needs the session of n−1.
+		if err := a.confirm(); err != nil {
+			return err
+		}
 	}
-	if err := a.confirm(); err != nil {
-		return err
+	a.executing = append(a.executing, a.start(ctx, e, p))
+	if len(a.executing) > 1 {
+		crashpoint.Reach(crashpoint.Beside)
+		return a.finish(ctx) // No third one begins before: memory has a bound (invariant 7).
 	}
-	if err := a.commitFollowers(ctx, followers); err != nil {
-		return err
+	if p.free && !alone {
+		return nil
 	}
-	if e.recovery {
-		crashpoint.Reach(crashpoint.RecoverDone)
-	}
-	crashpoint.Reach(crashpoint.BeforeLeader)
-	a.commitLeader(ctx, leader, Progress{Checkpoint: a.cp, Epoch: a.epoch, Split: len(followers) > 0,
-		Transactions: e.transactions, Changes: e.changes, Rows: p.rows, LogBytes: e.logBytes})
-	return nil
+	return a.finish(ctx)
 }
 
 // alone reports whether the epoch may only begin when the one before is confirmed. Ordered changes search rows by
@@ -108,42 +100,11 @@ func (a *Applier) plan(e *epoch) (*plan, error) {
 	return p, nil
 }
 
-// execute runs every session's share, all at the same time, up to but without COMMIT.
-func (a *Applier) execute(ctx context.Context, leader *session, followers []*session, p *plan) (statements int, err error) {
-	cp := a.cp
-	record := checkpoint.Record{Checkpoint: &cp}
-	end := checkpoint.Record{End: &checkpoint.End{Pos: cp.Pos, GTIDs: cp.GTIDs}}
-	g, ctx := errgroup.WithContext(ctx)
-	writers := make([]*writer, len(followers)+1)
-	share := func(i int, s *session, r checkpoint.Record, steps []step) func() error {
-		return func() error {
-			w, err := a.begin(ctx, s, a.epoch, r)
-			if err != nil {
-				return err
-			}
-			writers[i] = w
-			return w.run(steps)
-		}
-	}
-	for i, s := range followers {
-		record.Participants = append(record.Participants, s.no)
-		g.Go(share(i, s, end, p.followers[i]))
-	}
-	g.Go(share(len(followers), leader, record, p.leader))
-	if err := g.Wait(); err != nil {
-		return 0, err
-	}
-	for _, w := range writers {
-		statements += w.statements
-	}
-	return statements, nil
-}
-
-func (a *Applier) commitFollowers(ctx context.Context, followers []*session) error {
+func (a *Applier) commitFollowers(ctx context.Context, followers []*session, epoch uint64) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, s := range followers {
 		g.Go(func() error {
-			err := a.commit(gctx, s, a.epoch)
+			err := a.commit(gctx, s, epoch)
 			crashpoint.Reach(crashpoint.FollowerCommit)
 			return err
 		})
@@ -152,7 +113,7 @@ func (a *Applier) commitFollowers(ctx context.Context, followers []*session) err
 		return err
 	}
 	for _, s := range followers {
-		a.claim.Committed(s.no, a.epoch)
+		a.claim.Committed(s.no, epoch)
 	}
 	return nil
 }

@@ -267,34 +267,6 @@ func (e *epoch) note(t *change.Txn) {
 	e.logBytes += t.LogBytes
 }
 
-// handOver waits until the executor asks for an epoch that takes no more. While the executor is busy there is time to
-// plan it here: else the target would idle while the executor does.
-func (a *Applier) handOver(ctx context.Context, e *epoch, out chan<- item) error {
-	if e.empty() {
-		return nil
-	}
-	last := a.planned
-	a.planned = e.planned
-	select {
-	case out <- e:
-		return nil
-	default:
-	}
-	if last != nil {
-		select { // In the epochs' order: see spentValues.
-		case <-last:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	var err error
-	if e.plan, err = a.plan(e); err != nil {
-		return err
-	}
-	close(e.planned)
-	return send(ctx, out, e)
-}
-
 func send(ctx context.Context, out chan<- item, it item) error {
 	select {
 	case out <- it:

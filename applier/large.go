@@ -86,7 +86,6 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 	if err != nil {
 		return a.failed(ctx, whole, err, false)
 	}
-	defer func() { _ = w.wait() }() // Of a mark as large as a packet, when no part follows.
 	rows := 0
 	for p := range l.parts {
 		pl, err := planEpoch(p.changes, 0, a.spent)

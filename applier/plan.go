@@ -38,6 +38,8 @@ type plan struct {
 	leader    []step
 	followers [][]step // Contiguous key ranges, disjoint from each other and from the leader's keys.
 	rows      int      // Rows to write.
+	// free: one session, every row by its key alone, none that enters a unique index in which a value is used again. See beside.
+	free bool
 }
 
 // planEpoch turns net changes into sorted steps. With shards > 0 the rows that no other session can meet go to
@@ -45,7 +47,7 @@ type plan struct {
 // secondary unique index in which a value is used again (unique.go): their checks take gap locks even under READ
 // COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it.
 func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
-	p := &plan{}
+	p := &plan{free: shards == 0 && len(e.ordered) == 0}
 	tables := slices.Clone(e.tables)
 	slices.SortFunc(tables, func(a, b *tableChanges) int {
 		return cmp.Or(cmp.Compare(a.def().Schema, b.def().Schema), cmp.Compare(a.def().Name, b.def().Name))
@@ -60,7 +62,9 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 		free := tableRows{tc: tc}
 		var own []*plannedRow
 		for i := range rows {
-			if shards > 0 && !(rows[i].unique && crowded) {
+			bound := rows[i].unique && crowded
+			p.free = p.free && !bound
+			if shards > 0 && !bound {
 				free.rows = append(free.rows, &rows[i])
 			} else {
 				own = append(own, &rows[i])

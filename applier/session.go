@@ -121,7 +121,10 @@ func (a *Applier) begin(ctx context.Context, s *session, epoch uint64, r checkpo
 	if err := w.plain("START TRANSACTION", expectation{count: anyCount, verb: "BEGIN"}); err != nil {
 		return nil, err
 	}
-	return w, w.plain(mark, expectation{count: 1, verb: markVerb})
+	if err := w.plain(mark, expectation{count: 1, verb: markVerb}); err != nil {
+		return nil, err
+	}
+	return w, w.wait() // Only a mark as large as a packet is under way already.
 }
 
 // run executes steps in the open transaction and checks every count. Afterwards nothing is unsent or under way.

@@ -112,8 +112,10 @@ func TestRandomKillsByPosition(t *testing.T) {
 	d.Stop(t)
 }
 
-// modes in which each point can be reached; points of split epochs exist only there.
+// modes in which each point can be reached; points of split epochs exist only there. Two epochs are executed beside each
+// other where they are full and have no ordered changes: see TestKillsWhileTwoEpochsAreExecuted.
 var pointModes = map[string][]string{
+	crashpoint.Beside:         {"strict, full epochs"},
 	crashpoint.Barrier:        {"split"},
 	crashpoint.FollowerCommit: {"split"},
 	crashpoint.RecoverBegin:   {"split"},

@@ -106,6 +106,7 @@ type Rig struct {
 	Name                     string // Of the stream.
 	Mode                     string
 	Sessions                 int
+	EpochRows                int // apply.epoch_rows; 0 for the default.
 	Seed                     uint64
 	Include                  string            // A pattern of tables.include beside shop.*; "" for none. The applier needs grants for it.
 	Exclude                  string            // The list of tables.exclude, as YAML; "" for none.
@@ -176,11 +177,11 @@ target:
   password: {file: %q}
   tls: {ca: %q}%s
 tables: {include: ["shop.*", %q]%s, rename: %s}
-apply: {mode: %s, sessions: %d}
+apply: {mode: %s, sessions: %d%s}
 http: {listen: "%s"}
 %s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(), r.serverID(),
 		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, prefixed("\n  at_rest: ", r.AtRest),
-		cmp.Or(r.Include, "shop.*"), prefixed(", exclude: ", r.Exclude), flow(r.Rename), r.Mode, r.Sessions, listen, r.Extra+extra)
+		cmp.Or(r.Include, "shop.*"), prefixed(", exclude: ", r.Exclude), flow(r.Rename), r.Mode, r.Sessions, r.epochRows(), listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
 	_, err = f.WriteString(text)
@@ -194,6 +195,13 @@ func (r *Rig) legacy() string {
 		return ", legacy: true"
 	}
 	return ""
+}
+
+func (r *Rig) epochRows() string {
+	if r.EpochRows == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", epoch_rows: %d", r.EpochRows)
 }
 
 // flow is a map in YAML's flow style.

@@ -6,6 +6,7 @@ const (
 	Claimed        = "claimed"         // Owner committed, nothing read yet.
 	EpochBegin     = "epoch.begin"     // An epoch planned, nothing of it sent.
 	Executed       = "executed"        // Every statement of a session's share answered, no COMMIT sent.
+	Beside         = "epoch.beside"    // An epoch begun beside one that is executed; no COMMIT of either sent.
 	Barrier        = "barrier"         // All sessions of a split epoch executed, none committed.
 	FollowerCommit = "follower.commit" // One follower committed, the leader has not.
 	BeforeLeader   = "leader.before"   // All followers committed, the leader's COMMIT not sent.
@@ -20,6 +21,6 @@ const (
 
 // All lists the named points.
 func All() []string {
-	return []string{ClaimSent, Claimed, EpochBegin, Executed, Barrier, FollowerCommit, BeforeLeader, LeaderCommit,
+	return []string{ClaimSent, Claimed, EpochBegin, Executed, Beside, Barrier, FollowerCommit, BeforeLeader, LeaderCommit,
 		LargeSlice, IntentCommit, DDLDone, DDLRecorded, RecoverBegin, RecoverDone}
 }
