@@ -101,7 +101,7 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 
 // rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
 // long: the rows are kept past their epoch.
-func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
+func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
 	c := cursor{rest: ev.body}
 	id, flags := c.uint(6), c.uint16()
 	if c.err != nil {
