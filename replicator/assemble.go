@@ -324,7 +324,7 @@ func (a *assembler) statement(ev *event, q queryEvent) (*change.Statement, error
 	}
 	// The tables may be other ones behind it; what is cached describes the old ones.
 	a.tables.forget()
-	st := &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}
+	st := &change.Statement{SQL: string(q.sql), Database: string(q.database), Session: session}
 	if a.mariadb == 0 {
 		return st, nil
 	}
@@ -450,7 +450,7 @@ func (a *assembler) commit(ev *event) error {
 	return a.finish(ev, a.take(ev, true))
 }
 
-// room gives a place for a transaction, and the rows that are held. Small transactions share memory with their
+// room gives a place for a transaction, which is zero, and the rows that are held. Small transactions share memory with their
 // neighbours; a large one, whose images would stay as long as these, gets its own.
 func (a *assembler) room() (*change.Txn, []change.Row) {
 	if a.bytes > smallTxn || a.xa {
@@ -472,11 +472,9 @@ func (a *assembler) room() (*change.Txn, []change.Row) {
 // take makes a part of what is held; ev is its last event.
 func (a *assembler) take(ev *event, last bool) *change.Txn {
 	txn, rows := a.room()
-	*txn = change.Txn{
-		GTID: a.gtid, First: a.part == 0, Last: last,
-		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
-		Rows: rows, Bytes: a.bytes, Undecided: a.undecided,
-	}
+	txn.GTID, txn.First, txn.Last = a.gtid, a.part == 0, last
+	txn.Start, txn.CommitTime, txn.Basis = a.start, a.committed, change.BasisImmediateCommit
+	txn.Rows, txn.Bytes, txn.Undecided = rows, a.bytes, a.undecided
 	if a.committed.IsZero() {
 		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader
 	}

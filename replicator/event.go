@@ -265,7 +265,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 type queryEvent struct {
 	errorCode  uint16 // What the statement failed with on the source, 0 when it succeeded.
 	statusVars []byte
-	database   string
+	database   []byte
 	sql        []byte
 }
 
@@ -278,7 +278,7 @@ func parseQuery(body []byte) (queryEvent, error) {
 	dbLen := int(c.uint8())
 	q := queryEvent{errorCode: c.uint16()}
 	q.statusVars = c.bytes(int(c.uint16()))
-	q.database = string(c.bytes(dbLen))
+	q.database = c.bytes(dbLen)
 	c.skip(1)
 	q.sql = c.rest
 	return q, c.err

@@ -137,11 +137,24 @@ func verify(raw []byte) (body []byte, err error) {
 		return nil, errShort
 	}
 	data, sum := raw[:len(raw)-checksumSize], raw[len(raw)-checksumSize:]
-	if crc32.ChecksumIEEE(data) != binary.LittleEndian.Uint32(sum) {
+	fits := false
+	if len(raw)%crcStride < len(data)%crcStride {
+		fits = crc32.ChecksumIEEE(raw) == crcResidue
+	} else {
+		fits = crc32.ChecksumIEEE(data) == binary.LittleEndian.Uint32(sum)
+	}
+	if !fits {
 		return nil, errChecksum
 	}
 	return data[headerSize:], nil
 }
+
+// Bytes with their own CRC32 behind them have a CRC32 of crcResidue, whatever they are, and nothing else has. A CPU takes
+// crcStride bytes at once and what is left over one by one, so verify looks at the length that leaves less.
+const (
+	crcResidue = 0x2144df1c
+	crcStride  = 16
+)
 
 // advance moves the position over an event that has a place in the log.
 func (f *framer) advance(ev *event) error {

@@ -10,8 +10,11 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// maxCachedMaps bounds the cache of TABLE_MAP events; one is some hundred bytes.
-const maxCachedMaps = 4096
+// Bounds of the cache of TABLE_MAP events; one is some hundred bytes.
+const (
+	maxCachedMaps = 4096
+	recentMaps    = 64
+)
 
 // dummyTable is the table id of a row event without rows, which the source writes to end a statement.
 const dummyTable = 1<<48 - 1
@@ -23,6 +26,7 @@ type tableMaps struct {
 	mariaDB   bool    // The source is MariaDB.
 	statement []named // A few.
 	cache     map[uint64]*tableMap
+	recent    [recentMaps]*tableMap // Of cache, by the lowest byte of their id.
 	keeper    keeper
 }
 
@@ -77,12 +81,15 @@ func (t *tableMaps) find(id uint64) *tableMap {
 
 // add takes a TABLE_MAP event.
 func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
-	if t.cache == nil {
-		t.cache = map[uint64]*tableMap{}
-	}
 	c := cursor{rest: body}
 	id := c.uint(6)
+	recent := &t.recent[id%recentMaps]
+	if known := *recent; known != nil && bytes.Equal(known.body, body) {
+		t.name(id, known)
+		return nil
+	}
 	if known := t.cache[id]; known != nil && bytes.Equal(known.body, body) {
+		*recent = known
 		t.name(id, known)
 		return nil
 	}
@@ -105,10 +112,14 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 			return malformed(err)
 		}
 	}
+	if t.cache == nil {
+		t.cache = map[uint64]*tableMap{}
+	}
 	if len(t.cache) >= maxCachedMaps {
 		clear(t.cache)
+		clear(t.recent[:])
 	}
-	t.cache[id] = m
+	t.cache[id], *recent = m, m
 	t.name(id, m)
 	return nil
 }
@@ -213,4 +224,5 @@ func (t *tableMaps) endStatement() { t.statement = t.statement[:0] }
 func (t *tableMaps) forget() {
 	t.endStatement()
 	clear(t.cache)
+	clear(t.recent[:])
 }
