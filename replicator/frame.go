@@ -137,7 +137,7 @@ func verify(raw []byte) (body []byte, err error) {
 		return nil, errShort
 	}
 	data, sum := raw[:len(raw)-checksumSize], raw[len(raw)-checksumSize:]
-	fits := false
+	var fits bool
 	if len(raw)%crcStride < len(data)%crcStride {
 		fits = crc32.ChecksumIEEE(raw) == crcResidue
 	} else {
