@@ -26,7 +26,7 @@ type tableMaps struct {
 	mariaDB   bool    // The source is MariaDB.
 	statement []named // A few.
 	cache     map[uint64]*tableMap
-	recent    [recentMaps]*tableMap // Of cache, by the lowest byte of their id.
+	recent    [recentMaps]*tableMap // Of cache, by the last bits of their id.
 	keeper    keeper
 }
 
