@@ -101,7 +101,7 @@ type savepoint struct {
 const rowOverhead = int(unsafe.Sizeof(change.Row{}))
 
 // add takes the next event of the log. Its errors have their place.
-func (a *assembler) add(ev event) error {
+func (a *assembler) add(ev *event) error {
 	if a.passesOver(ev) {
 		return nil
 	}
@@ -117,11 +117,14 @@ func (a *assembler) add(ev event) error {
 	if a.phase != between {
 		a.last = ev.end
 	}
+	if err == nil {
+		return nil
+	}
 	return at(err, ev.start, a.gtid)
 }
 
 // addPayload takes a compressed transaction apart.
-func (a *assembler) addPayload(ev event) error {
+func (a *assembler) addPayload(ev *event) error {
 	if a.phase != announced {
 		return malformed(errors.New("a compressed transaction without a GTID event before it"))
 	}
@@ -143,7 +146,7 @@ func (a *assembler) gtidNow() change.GTID {
 }
 
 // dispatch gives an event to its handler. Whatever has none stops the stream (invariant 6).
-func (a *assembler) dispatch(ev event) error {
+func (a *assembler) dispatch(ev *event) error {
 	if a.passing {
 		return a.passApplied(ev)
 	}
@@ -188,7 +191,7 @@ func (a *assembler) dispatch(ev event) error {
 }
 
 // emit yields a part of a transaction that ends with ev, unless the target has it.
-func (a *assembler) emit(ev event, txn *change.Txn) error {
+func (a *assembler) emit(ev *event, txn *change.Txn) error {
 	if a.replaying(ev) {
 		return nil
 	}
@@ -198,7 +201,7 @@ func (a *assembler) emit(ev event, txn *change.Txn) error {
 // place yields the place behind an event that an idle source writes by itself, at the begin of a file (MariaDB also a
 // moment later, BINLOG_CHECKPOINT), when it is read by position: it has nothing else by which the checkpoint could reach
 // its end, and could not purge the file before.
-func (a *assembler) place(ev event) error {
+func (a *assembler) place(ev *event) error {
 	if !a.byPosition || a.phase != between {
 		return nil
 	}
@@ -206,7 +209,7 @@ func (a *assembler) place(ev event) error {
 }
 
 // announce opens a transaction.
-func (a *assembler) announce(ev event) error {
+func (a *assembler) announce(ev *event) error {
 	if a.phase != between {
 		return malformed(errors.New("a transaction begins inside another"))
 	}
@@ -234,7 +237,7 @@ func (a *assembler) nameless() error {
 }
 
 // reset forgets the last transaction; ev is the first event of the next.
-func (a *assembler) reset(ev event) {
+func (a *assembler) reset(ev *event) {
 	a.gtid, a.committed, a.original, a.start, a.last = change.GTID{}, time.Time{}, time.Time{}, ev.start, ev.start
 	a.digest = rowDigest{timed: a.mariadb != 0}
 	a.part, a.partStart, a.rows, a.bytes, a.marks, a.xa = 0, 0, nil, 0, nil, false
@@ -243,7 +246,7 @@ func (a *assembler) reset(ev event) {
 }
 
 // query takes a QUERY event: transaction control, or DDL.
-func (a *assembler) query(ev event) error {
+func (a *assembler) query(ev *event) error {
 	q, err := parseQuery(ev.body)
 	if err != nil {
 		return malformed(err)
@@ -270,7 +273,7 @@ func (a *assembler) query(ev event) error {
 }
 
 // control takes a QUERY event inside a transaction.
-func (a *assembler) control(ev event, v verb, name string) error {
+func (a *assembler) control(ev *event, v verb, name string) error {
 	switch v {
 	case verbCommit:
 		return a.commit(ev)
@@ -292,7 +295,7 @@ func (a *assembler) control(ev event, v verb, name string) error {
 
 // insideTransaction takes a statement that defines a table between BEGIN and XID. CREATE TABLE … SELECT is yielded as
 // a first part without rows; the end of a temporary table concerns no replica.
-func (a *assembler) insideTransaction(ev event, q queryEvent) error {
+func (a *assembler) insideTransaction(ev *event, q queryEvent) error {
 	if dropsTemporary(q.sql) {
 		return nil
 	}
@@ -314,14 +317,14 @@ func (a *assembler) insideTransaction(ev event, q queryEvent) error {
 }
 
 // statement reads a statement's context.
-func (a *assembler) statement(ev event, q queryEvent) (*change.Statement, error) {
+func (a *assembler) statement(ev *event, q queryEvent) (*change.Statement, error) {
 	session, err := parseStatusVars(q.statusVars, ev.timestamp)
 	if err != nil {
 		return nil, malformed(err)
 	}
 	// The tables may be other ones behind it; what is cached describes the old ones.
 	a.tables.forget()
-	st := &change.Statement{SQL: string(q.sql), Database: q.database, Session: session}
+	st := &change.Statement{SQL: string(q.sql), Database: string(q.database), Session: session}
 	if a.mariadb == 0 {
 		return st, nil
 	}
@@ -329,7 +332,7 @@ func (a *assembler) statement(ev event, q queryEvent) (*change.Statement, error)
 }
 
 // begin opens the transaction's body.
-func (a *assembler) begin(ev event) error {
+func (a *assembler) begin(ev *event) error {
 	switch a.phase {
 	case open:
 		return malformed(errors.New("BEGIN inside a transaction"))
@@ -373,7 +376,7 @@ func (a *assembler) rollbackTo(name string) error {
 }
 
 // ddl yields a statement that stands alone.
-func (a *assembler) ddl(ev event, q queryEvent) error {
+func (a *assembler) ddl(ev *event, q queryEvent) error {
 	if a.phase == between {
 		if err := a.nameless(); err != nil {
 			return err
@@ -397,7 +400,7 @@ func (a *assembler) ddl(ev event, q queryEvent) error {
 }
 
 // addRows takes a row event; rows of excluded tables are dropped without a look.
-func (a *assembler) addRows(ev event) error {
+func (a *assembler) addRows(ev *event) error {
 	if a.phase != open {
 		return malformed(errors.New("a row event outside a transaction"))
 	}
@@ -440,14 +443,14 @@ func (a *assembler) addRows(ev event) error {
 }
 
 // commit yields the last part of the open transaction.
-func (a *assembler) commit(ev event) error {
+func (a *assembler) commit(ev *event) error {
 	if a.xa {
 		return malformed(errors.New("an XA transaction ends like a plain one"))
 	}
 	return a.finish(ev, a.take(ev, true))
 }
 
-// room gives a place for a transaction, and the rows that are held. Small transactions share memory with their
+// room gives a place for a transaction, which is zero, and the rows that are held. Small transactions share memory with their
 // neighbours; a large one, whose images would stay as long as these, gets its own.
 func (a *assembler) room() (*change.Txn, []change.Row) {
 	if a.bytes > smallTxn || a.xa {
@@ -467,13 +470,11 @@ func (a *assembler) room() (*change.Txn, []change.Row) {
 }
 
 // take makes a part of what is held; ev is its last event.
-func (a *assembler) take(ev event, last bool) *change.Txn {
+func (a *assembler) take(ev *event, last bool) *change.Txn {
 	txn, rows := a.room()
-	*txn = change.Txn{
-		GTID: a.gtid, First: a.part == 0, Last: last,
-		Start: a.start, CommitTime: a.committed, Basis: change.BasisImmediateCommit,
-		Rows: rows, Bytes: a.bytes, Undecided: a.undecided,
-	}
+	txn.GTID, txn.First, txn.Last = a.gtid, a.part == 0, last
+	txn.Start, txn.CommitTime, txn.Basis = a.start, a.committed, change.BasisImmediateCommit
+	txn.Rows, txn.Bytes, txn.Undecided = rows, a.bytes, a.undecided
 	if a.committed.IsZero() {
 		txn.CommitTime, txn.Basis = time.Unix(int64(ev.timestamp), 0).UTC(), change.BasisEventHeader
 	}
@@ -488,7 +489,7 @@ func (a *assembler) take(ev event, last bool) *change.Txn {
 }
 
 // finish yields the last part and closes the transaction.
-func (a *assembler) finish(ev event, txn *change.Txn) error {
+func (a *assembler) finish(ev *event, txn *change.Txn) error {
 	a.phase = between
 	a.tables.endStatement()
 	if err := a.emit(ev, txn); err != nil {
@@ -508,7 +509,7 @@ func (a *assembler) passed(g change.GTID) {
 
 // boundary is the begin or the end of a file. A source that crashed may leave a transaction without its end there;
 // it was never committed.
-func (a *assembler) boundary(ev event) error {
+func (a *assembler) boundary(ev *event) error {
 	if ev.typ == typeFormatDescription {
 		a.tables.forget() // A restarted source counts its table ids anew.
 	}
@@ -525,7 +526,7 @@ func (a *assembler) boundary(ev event) error {
 }
 
 // refuse names why an event stops the stream.
-func refuse(ev event) error {
+func refuse(ev *event) error {
 	switch ev.typ {
 	case typeIntvar, typeRand, typeUserVar, typeBeginLoadQuery, typeExecuteLoadQuery:
 		return statementFormat()

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"bytes"
+	"io"
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -22,20 +23,38 @@ func sbtestRow(id uint32) []byte {
 	return append(append(row, 59), bytes.Repeat([]byte("9876543210-"), 6)[:59]...)
 }
 
+// change4 are the row changes of a transaction of sysbench's oltp.
+var change4 = []rowChange{{typeUpdateRows, 2}, {typeUpdateRows, 2}, {typeDeleteRows, 1}, {typeWriteRows, 1}}
+
+// rowChange is a row event of one row.
+type rowChange struct {
+	typ    byte
+	images int
+}
+
 // BenchmarkRead is the way from the socket's bytes to transactions: packets, frames with checksums, transactions of four
 // row changes on eight tables, as oltp's are. An operation is one transaction of eleven events.
-func BenchmarkRead(b *testing.B) {
-	const transactions = 1000
+func BenchmarkRead(b *testing.B) { benchmarkRead(b, change4) }
+
+// BenchmarkReadOne has one row in a transaction: an operation is one of five events.
+func BenchmarkReadOne(b *testing.B) { benchmarkRead(b, change4[3:]) }
+
+const benchTransactions = 1000
+
+// records gives at most a record of TLS at a time.
+type records struct{ io.Reader }
+
+func (r records) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), 16<<10)]) }
+
+// transactionsOf is the begin of a log, and benchTransactions as they come over the wire.
+func transactionsOf(changes []rowChange) (head [][]byte, wire []byte) {
 	log := newBuilder(true)
-	head := len(log.packets)
-	for n := range int64(transactions) {
+	begin := len(log.packets)
+	for n := range int64(benchTransactions) {
 		log.gtid(n + 1)
 		log.query("BEGIN")
 		row := sbtestRow(uint32(n))
-		for i, of := range []struct {
-			typ    byte
-			images int
-		}{{typeUpdateRows, 2}, {typeUpdateRows, 2}, {typeDeleteRows, 1}, {typeWriteRows, 1}} {
+		for i, of := range changes {
 			table := uint64(n+int64(i)*3) % 8
 			log.add(typeTableMap, 0, sbtestMap(table))
 			body := append(append(le(100+table, 6), le(uint64(change.FlagStmtEnd), 2)...), 2, 0, 4)
@@ -46,13 +65,17 @@ func BenchmarkRead(b *testing.B) {
 		}
 		log.xid()
 	}
-	var wire []byte
 	sequence := byte(1)
-	for _, p := range log.packets[head:] {
+	for _, p := range log.packets[begin:] {
 		wire = append(wire, wirePackets(sequence, append([]byte{mysql.OK_HEADER}, p...))...)
 		sequence++
 	}
-	b.SetBytes(int64(len(wire) / transactions))
+	return log.packets[:begin], wire
+}
+
+func benchmarkRead(b *testing.B, changes []rowChange) {
+	head, wire := transactionsOf(changes)
+	b.SetBytes(int64(len(wire) / benchTransactions))
 	b.ReportAllocs()
 	yielded := 0
 	var p *packets
@@ -62,16 +85,19 @@ func BenchmarkRead(b *testing.B) {
 	for b.Loop() {
 		if left == 0 {
 			b.StopTimer()
-			left = transactions
+			left = benchTransactions
 			f = framer{byGTID: true}
-			for _, p := range log.packets[:head] {
+			for _, p := range head {
 				if _, _, err := f.next(p); err != nil {
 					b.Fatal(err)
 				}
 			}
-			a = &assembler{maxPart: 1 << 30, maxHeld: 1 << 30, admit: func(change.GTID) error { return nil }, done: func(change.GTID) {},
-				yield: func(*change.Txn) error { yielded++; return nil }}
-			p = newPackets(bytes.NewReader(wire), 1, 1<<26)
+			var err error
+			a, err = New(Config{}).assembler(change.Checkpoint{ByGTID: true}, func(*change.Txn) error { yielded++; return nil })
+			if err != nil {
+				b.Fatal(err)
+			}
+			p = newPackets(records{bytes.NewReader(wire)}, 1, 1<<26)
 			b.StartTimer()
 		}
 		for before := yielded; yielded == before; {

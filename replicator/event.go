@@ -89,20 +89,21 @@ type header struct {
 	flags     uint16
 }
 
-// parseHeader reads the first 19 bytes of an event.
-func parseHeader(raw []byte) (header, error) {
+// parse reads the first 19 bytes of an event.
+func (h *header) parse(raw []byte) error {
 	if len(raw) < headerSize {
-		return header{}, errShort
+		return errShort
 	}
 	le := binary.LittleEndian
-	h := header{timestamp: le.Uint32(raw), typ: raw[4], serverID: le.Uint32(raw[5:]), size: le.Uint32(raw[9:]), logPos: le.Uint32(raw[13:]), flags: le.Uint16(raw[17:])}
+	h.timestamp, h.typ, h.serverID = le.Uint32(raw), raw[4], le.Uint32(raw[5:])
+	h.size, h.logPos, h.flags = le.Uint32(raw[9:]), le.Uint32(raw[13:]), le.Uint16(raw[17:])
 	if h.size < headerSize {
-		return header{}, fmt.Errorf("an event of %d bytes is shorter than its header", h.size)
+		return fmt.Errorf("an event of %d bytes is shorter than its header", h.size)
 	}
-	return h, nil
+	return nil
 }
 
-// event is one event with its place in the log.
+// event is one event with its place in the log. Who makes it uses it again for the next: what is kept of it is copied.
 type event struct {
 	header
 	body []byte // Behind the header, without the checksum.
@@ -120,7 +121,7 @@ type gtidEvent struct {
 }
 
 // parseGTIDEvent decodes any of the three.
-func parseGTIDEvent(ev event) (gtidEvent, error) {
+func parseGTIDEvent(ev *event) (gtidEvent, error) {
 	if ev.typ == typeTaggedGTID {
 		return parseTaggedGTID(ev.body)
 	}
@@ -130,7 +131,7 @@ func parseGTIDEvent(ev event) (gtidEvent, error) {
 // parseGTID decodes GTID_LOG and ANONYMOUS_GTID_LOG.
 // Layout: control_events.h, Gtid_event: flags 1, uuid 16, number 8, then optionally 2 as a type byte, two logical
 // timestamps of 8, and commit timestamps of 7 bytes, the highest bit of the first telling whether a second follows.
-func parseGTID(ev event) (gtidEvent, error) {
+func parseGTID(ev *event) (gtidEvent, error) {
 	c := cursor{rest: ev.body}
 	c.skip(1)
 	id := c.bytes(16)
@@ -264,7 +265,7 @@ func parseTaggedGTID(body []byte) (gtidEvent, error) {
 type queryEvent struct {
 	errorCode  uint16 // What the statement failed with on the source, 0 when it succeeded.
 	statusVars []byte
-	database   string
+	database   []byte
 	sql        []byte
 }
 
@@ -277,7 +278,7 @@ func parseQuery(body []byte) (queryEvent, error) {
 	dbLen := int(c.uint8())
 	q := queryEvent{errorCode: c.uint16()}
 	q.statusVars = c.bytes(int(c.uint16()))
-	q.database = string(c.bytes(dbLen))
+	q.database = c.bytes(dbLen)
 	c.skip(1)
 	q.sql = c.rest
 	return q, c.err
@@ -305,7 +306,7 @@ func validFile(name string) bool {
 // parseHeartbeat decodes both versions of the heartbeat: the end of what the source has sent or skipped.
 // Version 1 (27) is the file's name, with a position of 32 bits in the header. Version 2 (41) has fields of
 // (type 1, length 1, value): file name 1, position 2, end 0. Layout: control_events.h, Heartbeat_event_v2.
-func parseHeartbeat(ev event) (change.Position, error) {
+func parseHeartbeat(ev *event) (change.Position, error) {
 	if ev.typ == typeHeartbeat {
 		name := string(bytes.TrimRight(ev.body, "\x00"))
 		if !validFile(name) {

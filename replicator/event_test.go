@@ -40,20 +40,20 @@ func TestVarlenIntegers(t *testing.T) {
 }
 
 func TestGTIDEvents(t *testing.T) {
-	g, err := parseGTID(event{header: header{typ: typeGTID}, body: gtidBody(42)})
+	g, err := parseGTID(&event{header: header{typ: typeGTID}, body: gtidBody(42)})
 	if err != nil || g.gtid != (change.GTID{UUID: testUUID, GNO: 42}) || g.committed.UnixMicro() != commitMicros {
 		t.Errorf("%+v, %v", g, err)
 	}
 	// Another commit timestamp follows: the highest bit of the first is its mark, not a part of it.
 	two := append(gtidBody(42), le(7, 7)...)
 	two[len(two)-8] |= 0x80
-	if g, err = parseGTID(event{header: header{typ: typeGTID}, body: two}); err != nil || g.committed.UnixMicro() != commitMicros {
+	if g, err = parseGTID(&event{header: header{typ: typeGTID}, body: two}); err != nil || g.committed.UnixMicro() != commitMicros {
 		t.Errorf("%+v, %v", g, err)
 	}
-	if _, err = parseGTID(event{header: header{typ: typeGTID}, body: gtidBody(0)}); err == nil {
+	if _, err = parseGTID(&event{header: header{typ: typeGTID}, body: gtidBody(0)}); err == nil {
 		t.Error("number 0 was taken")
 	}
-	if g, err = parseGTID(event{header: header{typ: typeAnonymousGTID}, body: gtidBody(0)}); err != nil || !g.gtid.IsZero() {
+	if g, err = parseGTID(&event{header: header{typ: typeAnonymousGTID}, body: gtidBody(0)}); err != nil || !g.gtid.IsZero() {
 		t.Errorf("anonymous: %+v, %v", g, err)
 	}
 }

@@ -351,12 +351,12 @@ func TestOriginalCommitTimes(t *testing.T) {
 	}{
 		"the source's own": {typeGTID, gtid80(2, false), commitMicros}, "relayed": {typeGTID, gtid80(2, true), originalMicros}, "tagged": {typeTaggedGTID, tagged84(), originalMicros},
 	} {
-		g, err := parseGTIDEvent(event{header: header{typ: c.typ}, body: c.body})
+		g, err := parseGTIDEvent(&event{header: header{typ: c.typ}, body: c.body})
 		if err != nil || g.committed.UnixMicro() != commitMicros || g.original.UnixMicro() != c.original {
 			t.Errorf("%s: %+v, %v", name, g, err)
 		}
 	}
-	if g, err := parseGTIDEvent(event{header: header{typ: typeGTID}, body: gtidForm(2)}); err != nil || !g.committed.IsZero() || !g.original.IsZero() {
+	if g, err := parseGTIDEvent(&event{header: header{typ: typeGTID}, body: gtidForm(2)}); err != nil || !g.committed.IsZero() || !g.original.IsZero() {
 		t.Errorf("5.7: %+v, %v", g, err)
 	}
 }

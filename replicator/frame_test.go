@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -134,5 +135,22 @@ func TestFormatsThatAreRefused(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A checksum is found right or wrong at each length, wherever the damage is.
+func TestVerify(t *testing.T) {
+	for n := range 100 {
+		good := raw(typeQuery, 0, 4711, bytes.Repeat([]byte{byte(n), 7}, n)[:n], true)
+		if body, err := verify(good); err != nil || len(body) != n {
+			t.Errorf("%d bytes: %d, %v", n, len(body), err)
+		}
+		for i := range good {
+			bad := bytes.Clone(good)
+			bad[i] ^= 1 << (n % 8)
+			if _, err := verify(bad); err != errChecksum {
+				t.Errorf("%d bytes, damaged at %d: %v", n, i, err)
+			}
+		}
 	}
 }

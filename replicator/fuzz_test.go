@@ -191,7 +191,7 @@ func FuzzPayload(f *testing.F) {
 		const bound = 64 << 10
 		r := payloadReader{maxEvent: bound}
 		defer r.close()
-		err := r.each(event{body: body}, func(ev event) error {
+		err := r.each(&event{body: body}, func(ev *event) error {
 			if len(ev.body) > eventLimit(ev.typ, bound) {
 				t.Errorf("an event of %d bytes", len(ev.body))
 			}
@@ -209,7 +209,7 @@ func FuzzGTIDEvents(f *testing.F) {
 	f.Add(gtidBody(1<<62), false)
 	f.Add(taggedBody(11), true)
 	f.Fuzz(func(t *testing.T, body []byte, tagged bool) {
-		ours, err := parseGTID(event{header: header{typ: typeGTID}, body: body})
+		ours, err := parseGTID(&event{header: header{typ: typeGTID}, body: body})
 		if tagged {
 			ours, err = parseTaggedGTID(body)
 		}
@@ -246,11 +246,11 @@ func FuzzHeads(f *testing.F) {
 	f.Add(raw(typeQuery, 0, 0, queryBody("shop", "/* x */ SAVEPOINT `s`", 0, qTimeZone, 3, 'U', 'T', 'C'), false))
 	f.Add(raw(typeHeartbeatV2, 0, 0, []byte{1, 1, 'x', 2, 1, 9, 0}, false))
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		h, err := parseHeader(packet)
-		if err != nil {
+		var h header
+		if h.parse(packet) != nil {
 			return
 		}
-		ev := event{header: h, body: packet[headerSize:]}
+		ev := &event{header: h, body: packet[headerSize:]}
 		_, _ = parseFormat(packet)
 		if at, err := parseRotate(ev.body); err == nil && (!validFile(at.File) || at.Pos < 4) {
 			t.Errorf("a rotation to %q", at)

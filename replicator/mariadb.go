@@ -49,7 +49,7 @@ type mariadbGTID struct {
 // Layout: MariaDB, log_event.cc, Gtid_log_event: number 8, domain 4, flags 1, with a group commit its id 8, with an XA
 // transaction its name (format 4, two lengths of 1, bytes), further flags 1, which older releases leave out or zero.
 // The server is in the event's header.
-func parseMariaDBGTID(ev event) (mariadbGTID, error) {
+func parseMariaDBGTID(ev *event) (mariadbGTID, error) {
 	c := cursor{rest: ev.body}
 	g := mariadbGTID{gtid: change.GTID{GNO: int64(c.uint64()), Domain: c.uint32(), Server: ev.serverID}, flags: c.uint8()}
 	if g.flags&gtidGroupCommitID != 0 {
@@ -69,7 +69,7 @@ func parseMariaDBGTID(ev event) (mariadbGTID, error) {
 }
 
 // announceMariaDB opens a transaction.
-func (a *assembler) announceMariaDB(ev event) error {
+func (a *assembler) announceMariaDB(ev *event) error {
 	if a.phase != between {
 		return malformed(errors.New("a transaction begins inside another"))
 	}
@@ -100,7 +100,7 @@ func (a *assembler) announceMariaDB(ev event) error {
 
 // passApplied takes an event of a transaction that is on the target, and that comes again only for the sake of an XA
 // transaction before it. Nothing of it is looked at: it may be one that was skipped because it cannot be read.
-func (a *assembler) passApplied(ev event) error {
+func (a *assembler) passApplied(ev *event) error {
 	over := false
 	switch ev.typ {
 	case typeXID, typeXAPrepare:
@@ -170,36 +170,38 @@ type inflater struct {
 // Layout: MariaDB, log_event.cc, query_event_uncompress and row_log_event_uncompress: a QUERY event whose statement, or
 // a ROWS event whose rows, are a record: a byte with the highest bit set, the algorithm in the next three (0 is zlib)
 // and in the lowest three the length of the uncompressed size, then that size, big-endian, and the compressed bytes.
-func (in *inflater) inflate(ev event) (event, error) {
-	head, err := in.head(&ev)
+func (in *inflater) inflate(packed *event) (*event, error) {
+	ev := new(event)
+	*ev = *packed
+	head, err := in.head(ev)
 	if err != nil {
-		return event{}, err
+		return nil, err
 	}
 	c := cursor{rest: ev.body[head:]}
 	first := c.uint8()
 	if c.err == nil && (first&0x80 == 0 || first&0x70 != 0) {
-		return event{}, fmt.Errorf("compression %#x is not known", first)
+		return nil, fmt.Errorf("compression %#x is not known", first)
 	}
 	size := 0
 	for _, b := range c.bytes(int(first & 7)) {
 		size = size<<8 | int(b)
 	}
 	if c.err != nil || first&7 == 0 || first&7 > 4 {
-		return event{}, errShort
+		return nil, errShort
 	}
 	if headerSize+head+size > eventLimit(ev.typ, in.maxEvent) {
-		return event{}, errEventTooLarge // Invariant 7.
+		return nil, errEventTooLarge // Invariant 7.
 	}
 	r, err := zlib.NewReader(bytes.NewReader(c.rest))
 	if err != nil {
-		return event{}, err
+		return nil, err
 	}
 	body, err := readBody(io.MultiReader(bytes.NewReader(ev.body[:head]), r), head+size)
 	if err != nil {
-		return event{}, err
+		return nil, err
 	}
 	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF { // The checksum is compared at the end.
-		return event{}, errors.New("compressed data go on behind their size, or are damaged")
+		return nil, errors.New("compressed data go on behind their size, or are damaged")
 	}
 	ev.body, ev.held, ev.lent = body, cap(body), false
 	return ev, nil

@@ -12,7 +12,7 @@ import (
 // Of MariaDB the digest holds the second of each statement too: a log in which the same rows came at another time is
 // another history. A replica cuts the rows of one statement as it likes.
 func TestTimedDigest(t *testing.T) {
-	sum := func(events ...event) string {
+	sum := func(events ...*event) string {
 		t.Helper()
 		d := rowDigest{timed: true}
 		for _, ev := range events {
@@ -22,7 +22,7 @@ func TestTimedDigest(t *testing.T) {
 		}
 		return d.sum()
 	}
-	then := func(second uint32, ev event) event {
+	then := func(second uint32, ev *event) *event {
 		ev.timestamp = second
 		return ev
 	}

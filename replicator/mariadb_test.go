@@ -57,7 +57,7 @@ func TestMariaDBGTIDEvents(t *testing.T) {
 		"group commit and of XA": {mariadbGTIDBody(5, 7, gtidGroupCommitID|gtidCompletedXA, 0), mariadbGTID{gtid: id, flags: gtidGroupCommitID | gtidCompletedXA}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := parseMariaDBGTID(event{header: header{serverID: 101}, body: c.body})
+			got, err := parseMariaDBGTID(&event{header: header{serverID: 101}, body: c.body})
 			if err != nil || !cmp.Equal(got, c.want, cmp.AllowUnexported(mariadbGTID{})) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -65,7 +65,7 @@ func TestMariaDBGTIDEvents(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{"cut off": mariadbGTIDBody(5, 7, 0, 0)[:12], "cut off in its XA name": mariadbGTIDBody(5, 7, gtidPreparedXA, 0)[:18],
 		"number 0": mariadbGTIDBody(0, 7, 0, 0), "a number above 63 bits": mariadbGTIDBody(1<<63, 7, 0, 0)} {
-		if g, err := parseMariaDBGTID(event{header: header{serverID: 101}, body: body}); err == nil {
+		if g, err := parseMariaDBGTID(&event{header: header{serverID: 101}, body: body}); err == nil {
 			t.Errorf("%s: %+v", name, g)
 		}
 	}
@@ -91,12 +91,12 @@ func TestCompressedEventsOfMariaDB(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			packed := compressed(t, c.plain, c.head)
-			got, err := in.inflate(event{header: header{typ: c.typ}, body: packed})
+			got, err := in.inflate(&event{header: header{typ: c.typ}, body: packed})
 			if err != nil || got.typ != c.want || !bytes.Equal(got.body, c.plain) {
 				t.Fatalf("type %d, %x, %v; want %d, %x", got.typ, got.body, err, c.want, c.plain)
 			}
 			for n := range packed {
-				if _, err := in.inflate(event{header: header{typ: c.typ}, body: packed[:n]}); err == nil {
+				if _, err := in.inflate(&event{header: header{typ: c.typ}, body: packed[:n]}); err == nil {
 					t.Errorf("cut off at %d of %d it is read", n, len(packed))
 				}
 			}
@@ -109,19 +109,19 @@ func TestCompressedEventsAreBounded(t *testing.T) {
 	in := inflater{maxEvent: 1 << 16}
 	head := insertBody(7, 1)[:insertHead]
 	packed := compressed(t, append(head, make([]byte, 60000)...), insertHead)
-	if _, err := in.inflate(event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err != errEventTooLarge {
+	if _, err := in.inflate(&event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err != errEventTooLarge {
 		t.Errorf("an insert above half of the bound: %v", err)
 	}
-	if _, err := in.inflate(event{header: header{typ: typeWriteRowsCompressed}, body: append(head, 0x84, 0xff, 0xff, 0xff, 0xff)}); err != errEventTooLarge {
+	if _, err := in.inflate(&event{header: header{typ: typeWriteRowsCompressed}, body: append(head, 0x84, 0xff, 0xff, 0xff, 0xff)}); err != errEventTooLarge {
 		t.Errorf("4 GiB declared: %v", err)
 	}
 	copy(packed[insertHead:], []byte{0x82, 0, 9}) // Less is declared than there is.
-	if _, err := in.inflate(event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err == nil || err == errEventTooLarge {
+	if _, err := in.inflate(&event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err == nil || err == errEventTooLarge {
 		t.Errorf("more than declared: %v", err)
 	}
 	for _, first := range []byte{0x02, 0x92, 0x80, 0x85} { // Not marked; another algorithm; no length; five bytes of it.
 		packed[insertHead] = first
-		if _, err := in.inflate(event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err == nil {
+		if _, err := in.inflate(&event{header: header{typ: typeWriteRowsCompressed}, body: packed}); err == nil {
 			t.Errorf("first byte %#x is read", first)
 		}
 	}

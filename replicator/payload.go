@@ -67,7 +67,7 @@ func parsePayload(body []byte) (payloadFields, error) {
 
 // each calls do for every event in the Transaction_payload event outer. The events inside have the payload's place
 // in the log and no checksum of their own.
-func (r *payloadReader) each(outer event, do func(event) error) error {
+func (r *payloadReader) each(outer *event, do func(*event) error) error {
 	p, err := parsePayload(outer.body)
 	if err != nil {
 		return malformed(err)
@@ -77,8 +77,9 @@ func (r *payloadReader) each(outer event, do func(event) error) error {
 		return malformed(err)
 	}
 	var total uint64
+	var ev event
 	for {
-		ev, err := r.read(in)
+		err := r.read(in, &ev)
 		if err == io.EOF {
 			break
 		}
@@ -87,7 +88,7 @@ func (r *payloadReader) each(outer event, do func(event) error) error {
 		}
 		total += uint64(ev.size)
 		ev.start, ev.end = outer.start, outer.end
-		if err := do(ev); err != nil {
+		if err := do(&ev); err != nil {
 			return err
 		}
 	}
@@ -119,24 +120,26 @@ func (r *payloadReader) open(p payloadFields) (io.Reader, error) {
 	return d, nil
 }
 
-// read takes the next event off the stream; io.EOF at its clean end.
-func (r *payloadReader) read(in io.Reader) (event, error) {
+// read takes the next event off the stream into ev; io.EOF at its clean end.
+func (r *payloadReader) read(in io.Reader, ev *event) error {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return event{}, err // io.EOF only when no byte was read.
+		return err // io.EOF only when no byte was read.
 	}
-	h, err := parseHeader(head[:])
-	if err != nil {
-		return event{}, err
+	*ev = event{}
+	if err := ev.header.parse(head[:]); err != nil {
+		return err
 	}
-	if h.typ == typePayload {
-		return event{}, errors.New("a payload inside a payload")
+	if ev.typ == typePayload {
+		return errors.New("a payload inside a payload")
 	}
-	if int64(h.size) > int64(eventLimit(h.typ, r.maxEvent)) {
-		return event{}, errEventTooLarge
+	if int64(ev.size) > int64(eventLimit(ev.typ, r.maxEvent)) {
+		return errEventTooLarge
 	}
-	body, err := readBody(in, int(h.size)-headerSize)
-	return event{header: h, body: body, held: cap(body)}, err
+	var err error
+	ev.body, err = readBody(in, int(ev.size)-headerSize)
+	ev.held = cap(ev.body)
+	return err
 }
 
 // readBody reads n bytes, growing with what is really there: a mutated length must not reserve memory that no data

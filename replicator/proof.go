@@ -25,7 +25,7 @@ type rowDigest struct {
 
 // add takes a rows event. Layout: rows_event.h, Rows_event: table id 6, flags 2, in version 2 a length of further
 // fields, number of columns, a bitmap of them for each image, rows.
-func (d *rowDigest) add(ev event) error {
+func (d *rowDigest) add(ev *event) error {
 	c := cursor{rest: ev.body}
 	if c.uint(6) == dummyTable {
 		return nil
@@ -201,7 +201,7 @@ type glance struct {
 	inflater inflater
 }
 
-func (g *glance) add(ev event) error {
+func (g *glance) add(ev *event) error {
 	switch ev.typ {
 	case typeGTID, typeTaggedGTID, typeAnonymousGTID:
 		return g.announced(ev)
@@ -236,7 +236,7 @@ func (g *glance) add(ev event) error {
 }
 
 // announced takes the GTID event, which is enough where the evidence is a time.
-func (g *glance) announced(ev event) error {
+func (g *glance) announced(ev *event) error {
 	e, err := parseGTIDEvent(ev)
 	if err != nil {
 		return malformed(err)
@@ -250,7 +250,7 @@ func (g *glance) announced(ev event) error {
 }
 
 // announcedMariaDB takes the GTID event. Where another transaction follows on the one before, nothing is found.
-func (g *glance) announcedMariaDB(ev event) error {
+func (g *glance) announcedMariaDB(ev *event) error {
 	e, err := parseMariaDBGTID(ev)
 	if err != nil {
 		return malformed(err)

@@ -11,7 +11,7 @@ import (
 )
 
 // rowsEvent is a rows event of one column, with a table id and rows of its own.
-func rowsEvent(typ byte, table uint64, rows ...byte) event {
+func rowsEvent(typ byte, table uint64, rows ...byte) *event {
 	body := append(le(table, 6), 1, 0)
 	if typ >= typeWriteRows {
 		body = append(body, 2, 0) // No further fields.
@@ -20,12 +20,12 @@ func rowsEvent(typ byte, table uint64, rows ...byte) event {
 	if typ == typeUpdateRows || typ == typeUpdateRowsV1 {
 		body = append(body, 1)
 	}
-	return event{header: header{typ: typ}, body: append(body, rows...)}
+	return &event{header: header{typ: typ}, body: append(body, rows...)}
 }
 
 // A replica logs the rows again under its own table ids, in events of its own size, and may write an older form.
 func TestDigestIsTheSameOnEveryReplica(t *testing.T) {
-	sum := func(events ...event) string {
+	sum := func(events ...*event) string {
 		t.Helper()
 		var d rowDigest
 		for _, ev := range events {
@@ -52,7 +52,7 @@ func TestDigestIsTheSameOnEveryReplica(t *testing.T) {
 	if err := d.add(rowsEvent(typeWriteRows, 7, 0, 1)); err != nil || d.sum() != "" {
 		t.Errorf("%v: a digest that another server cannot give: %q", err, d.sum())
 	}
-	if err := new(rowDigest).add(event{body: []byte{1, 2, 3}}); change.FaultOf(err) == nil {
+	if err := new(rowDigest).add(&event{body: []byte{1, 2, 3}}); change.FaultOf(err) == nil {
 		t.Errorf("an event that is cut off: %v", err)
 	}
 }

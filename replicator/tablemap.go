@@ -10,8 +10,11 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// maxCachedMaps bounds the cache of TABLE_MAP events; one is some hundred bytes.
-const maxCachedMaps = 4096
+// Bounds of the cache of TABLE_MAP events; one is some hundred bytes.
+const (
+	maxCachedMaps = 4096
+	recentMaps    = 64
+)
 
 // dummyTable is the table id of a row event without rows, which the source writes to end a statement.
 const dummyTable = 1<<48 - 1
@@ -23,6 +26,7 @@ type tableMaps struct {
 	mariaDB   bool    // The source is MariaDB.
 	statement []named // A few.
 	cache     map[uint64]*tableMap
+	recent    [recentMaps]*tableMap // Of cache, by the last bits of their id.
 	keeper    keeper
 }
 
@@ -30,9 +34,23 @@ type tableMaps struct {
 type tableMap struct {
 	body   []byte
 	parsed *change.TableMap
-	// The last headers by operation: the next row event is mostly like one before.
-	last [change.Delete + 1]*change.RowsHeader
+	forms  []*rowsForm // The last ones: the next row event is mostly like one before.
 }
+
+// rowsForm is what row events of one table have in common.
+type rowsForm struct {
+	typ    byte
+	head   []byte // All of the last one's body in front of its rows; none where that is large.
+	header *change.RowsHeader
+	empty  bool // Its images have no column at all.
+	cutter *rowimage.Cutter
+}
+
+// Bounds of what is kept for row events of a table.
+const (
+	maxForms    = 8   // Three operations, with the end of a statement and without.
+	maxFormHead = 256 // Bytes; bitmaps of a thousand columns.
+)
 
 // named is a table of the running statement.
 type named struct {
@@ -63,12 +81,15 @@ func (t *tableMaps) find(id uint64) *tableMap {
 
 // add takes a TABLE_MAP event.
 func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
-	if t.cache == nil {
-		t.cache = map[uint64]*tableMap{}
-	}
 	c := cursor{rest: body}
 	id := c.uint(6)
+	recent := &t.recent[id%recentMaps]
+	if known := *recent; known != nil && bytes.Equal(known.body, body) {
+		t.name(id, known)
+		return nil
+	}
 	if known := t.cache[id]; known != nil && bytes.Equal(known.body, body) {
+		*recent = known
 		t.name(id, known)
 		return nil
 	}
@@ -91,17 +112,21 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 			return malformed(err)
 		}
 	}
+	if t.cache == nil {
+		t.cache = map[uint64]*tableMap{}
+	}
 	if len(t.cache) >= maxCachedMaps {
 		clear(t.cache)
+		clear(t.recent[:])
 	}
-	t.cache[id] = m
+	t.cache[id], *recent = m, m
 	t.name(id, m)
 	return nil
 }
 
 // rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
 // long: the rows are kept past their epoch.
-func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
+func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
 	c := cursor{rest: ev.body}
 	id, flags := c.uint(6), c.uint16()
 	if c.err != nil {
@@ -117,55 +142,79 @@ func (t *tableMaps) rows(ev event, dst []change.Row, long bool) (rows []change.R
 	case m.parsed == nil:
 		return dst, stmtEnd, nil
 	}
-	body := ev.body
-	if ev.lent {
-		body = t.keeper.keep(body, long)
-	}
-	e, err := rowimage.ParseRowsHeader(ev.typ, body)
-	if err != nil {
+	form, data, err := m.form(ev)
+	switch {
+	case err != nil:
 		return dst, false, malformed(err)
-	}
-	h, err := m.header(&e)
-	if err != nil {
-		return dst, false, malformed(err)
-	}
-	if rowimage.Empty(h) {
+	case form.empty:
 		return dst, false, halt("BS-PARTIAL-IMAGE", fmt.Sprintf("a row event of %s.%s has images without any column, which take no bytes and do not show how many rows there are "+
 			"(binlog_row_image=MINIMAL and an insert of defaults only)", m.parsed.Schema, m.parsed.Table),
 			"set binlog_row_image=FULL on the source for sessions that change this table, and copy the table anew")
 	}
-	if len(e.Data) == 0 {
+	if len(data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
-	split := rowimage.Split
-	if e.Diffs {
-		split = rowimage.SplitDiffs
+	if ev.lent {
+		data = t.keeper.keep(data, long)
 	}
-	rows, err = split(h, e.Data, dst)
-	switch {
-	case err != nil && t.mariaDB && rowimage.OldTemporal(m.parsed):
-		return dst, false, halt("BS-TYPE-UNSUPPORTED", fmt.Sprintf("%s.%s has temporal columns with a fraction in the format of MariaDB 5.3 (mysql56_temporal_format=OFF), "+
-			"and the log does not tell how long their values are", m.parsed.Schema, m.parsed.Table),
-			"make the table anew with mysql56_temporal_format=ON (ALTER TABLE … FORCE) on the source and load it again, or exclude it")
-	case err != nil:
-		return dst, false, malformed(err)
+	if rows, err = form.cutter.Cut(data, dst); err != nil {
+		return dst, false, t.uncut(m, err)
 	}
 	return rows, stmtEnd, nil
 }
 
-// header joins a row event with its TABLE_MAP. Events of one kind share theirs.
-func (m *tableMap) header(e *rowimage.RowsEvent) (*change.RowsHeader, error) {
-	if h := m.last[e.Op]; h != nil && h.Flags == e.Flags && e.Columns == m.parsed.Columns() &&
-		bytes.Equal(h.PresentBefore, e.PresentBefore) && bytes.Equal(h.PresentAfter, e.PresentAfter) {
-		return h, nil
+// uncut is the fault of rows of m that cannot be cut.
+func (t *tableMaps) uncut(m *tableMap, err error) error {
+	if t.mariaDB && rowimage.OldTemporal(m.parsed) {
+		return halt("BS-TYPE-UNSUPPORTED", fmt.Sprintf("%s.%s has temporal columns with a fraction in the format of MariaDB 5.3 (mysql56_temporal_format=OFF), "+
+			"and the log does not tell how long their values are", m.parsed.Schema, m.parsed.Table),
+			"make the table anew with mysql56_temporal_format=ON (ALTER TABLE … FORCE) on the source and load it again, or exclude it")
+	}
+	return malformed(err)
+}
+
+// form gives the form of a row event, and its rows. What stands before the rows tells all else, so that a head which is
+// the same to the byte is not parsed again.
+func (m *tableMap) form(ev *event) (*rowsForm, []byte, error) {
+	for _, f := range m.forms {
+		if f.typ == ev.typ && len(f.head) > 0 && bytes.HasPrefix(ev.body, f.head) {
+			return f, ev.body[len(f.head):], nil
+		}
+	}
+	e, err := rowimage.ParseRowsHeader(ev.typ, ev.body)
+	if err != nil {
+		return nil, nil, err
+	}
+	head := ev.body[:len(ev.body)-len(e.Data)]
+	f, err := m.formOf(ev.typ, &e)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.head = f.head[:0]; len(head) <= maxFormHead {
+		f.head = append(f.head, head...)
+	}
+	return f, e.Data, nil
+}
+
+// formOf joins a row event with its TABLE_MAP. Events of one form share theirs, whatever else their heads hold.
+func (m *tableMap) formOf(typ byte, e *rowimage.RowsEvent) (*rowsForm, error) {
+	for _, f := range m.forms {
+		if h := f.header; f.typ == typ && h.Flags == e.Flags && e.Columns == m.parsed.Columns() &&
+			bytes.Equal(h.PresentBefore, e.PresentBefore) && bytes.Equal(h.PresentAfter, e.PresentAfter) {
+			return f, nil
+		}
 	}
 	h, err := e.Header(m.parsed)
 	if err != nil {
 		return nil, err
 	}
 	h.PresentBefore, h.PresentAfter = bytes.Clone(h.PresentBefore), bytes.Clone(h.PresentAfter) // It outlives the event.
-	m.last[e.Op] = h
-	return h, nil
+	f := &rowsForm{typ: typ, header: h, empty: rowimage.Empty(h), cutter: rowimage.NewCutter(h, e.Diffs)}
+	if len(m.forms) == maxForms {
+		m.forms = m.forms[:0]
+	}
+	m.forms = append(m.forms, f)
+	return f, nil
 }
 
 // endStatement forgets the statement's tables.
@@ -175,4 +224,5 @@ func (t *tableMaps) endStatement() { t.statement = t.statement[:0] }
 func (t *tableMaps) forget() {
 	t.endStatement()
 	clear(t.cache)
+	clear(t.recent[:])
 }

@@ -92,12 +92,12 @@ func (a *assembler) describe() {
 
 // passesOver reports that ev is part of a transaction that a person skipped while XA transactions were undecided, so
 // that it comes again: what could not be read then cannot be read now, and an XA PREPARE that was skipped is not held.
-func (a *assembler) passesOver(ev event) bool {
+func (a *assembler) passesOver(ev *event) bool {
 	return a.phase == between && slices.ContainsFunc(a.skipped, func(s change.Span) bool { return s.Holds(ev.start) })
 }
 
 // xaStatement takes a QUERY event of XA.
-func (a *assembler) xaStatement(ev event, sql []byte) error {
+func (a *assembler) xaStatement(ev *event, sql []byte) error {
 	v, id, err := parseXA(sql)
 	if err != nil {
 		return malformed(err)
@@ -116,7 +116,7 @@ func (a *assembler) xaStatement(ev event, sql []byte) error {
 }
 
 // prepare ends the body of an XA transaction: it is held, or with XA COMMIT … ONE PHASE yielded at once.
-func (a *assembler) prepare(ev event) error {
+func (a *assembler) prepare(ev *event) error {
 	if a.phase != open || !a.xa {
 		return xaForm()
 	}
@@ -163,7 +163,7 @@ func (a *assembler) hold(id xid) error {
 }
 
 // decide yields a prepared XA transaction with its rows at XA COMMIT, without them at XA ROLLBACK.
-func (a *assembler) decide(ev event, id xid, commit bool) error {
+func (a *assembler) decide(ev *event, id xid, commit bool) error {
 	if a.phase == between {
 		if err := a.nameless(); err != nil {
 			return err
@@ -185,7 +185,7 @@ func (a *assembler) decide(ev event, id xid, commit bool) error {
 }
 
 // release yields rows that were held, in parts where they are more than one part may have.
-func (a *assembler) release(ev event, rows []change.Row, prepared change.GTID) error {
+func (a *assembler) release(ev *event, rows []change.Row, prepared change.GTID) error {
 	for {
 		n, size := 0, 0
 		for n < min(len(rows), maxPartRows) && size <= a.maxPart {
@@ -207,7 +207,7 @@ func (a *assembler) release(ev event, rows []change.Row, prepared change.GTID) e
 
 // replaying reports that ev lies in the part of the log that is read again, by position, only for the sake of undecided
 // XA transactions: the target has all else of it.
-func (a *assembler) replaying(ev event) bool {
+func (a *assembler) replaying(ev *event) bool {
 	return !a.replay.IsZero() && ev.end.Compare(a.replay) <= 0
 }
 

@@ -192,6 +192,10 @@ func SplitDiffs(h *change.RowsHeader, data []byte, dst []change.Row) ([]change.R
 	if err != nil {
 		return dst, err
 	}
+	return splitDiffs(h, wires, data, dst)
+}
+
+func splitDiffs(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row) (_ []change.Row, err error) {
 	if len(h.PresentBefore) < bitmapLen(len(wires)) || len(h.PresentAfter) < bitmapLen(len(wires)) {
 		return dst, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
 	}

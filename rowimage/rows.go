@@ -107,6 +107,33 @@ func countBits(bitmap []byte, n int) int {
 	return count
 }
 
+// Cutter cuts the rows of events that share a header, whose columns it measures once. It is never changed and safe for
+// concurrent use.
+type Cutter struct {
+	header *change.RowsHeader
+	diffs  bool
+	wires  []wire
+	err    error // A column cannot be measured.
+}
+
+// NewCutter makes a Cutter; diffs as of RowsEvent.
+func NewCutter(h *change.RowsHeader, diffs bool) *Cutter {
+	c := &Cutter{header: h, diffs: diffs}
+	c.wires, c.err = wiresOf(h.Table, make([]wire, 0, h.Table.Columns()))
+	return c
+}
+
+// Cut is Split, or SplitDiffs where the rows are for that.
+func (c *Cutter) Cut(data []byte, dst []change.Row) ([]change.Row, error) {
+	switch {
+	case c.err != nil:
+		return dst, c.err
+	case c.diffs:
+		return splitDiffs(c.header, c.wires, data, dst)
+	}
+	return split(c.header, c.wires, data, dst)
+}
+
 // inlineColumns is how many columns' wires Split keeps on its stack; wider tables cost one allocation per event.
 const inlineColumns = 64
 
@@ -119,6 +146,10 @@ func Split(h *change.RowsHeader, data []byte, dst []change.Row) ([]change.Row, e
 	if err != nil {
 		return dst, err
 	}
+	return split(h, wires, data, dst)
+}
+
+func split(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row) (_ []change.Row, err error) {
 	before, after := h.Op != change.Insert, h.Op != change.Delete
 	if before && len(h.PresentBefore) < bitmapLen(len(wires)) || after && len(h.PresentAfter) < bitmapLen(len(wires)) {
 		return dst, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
@@ -164,18 +195,25 @@ func cutFullImage(wires []wire, data []byte) ([]byte, error) {
 	if size == 0 || len(data) < size {
 		return nil, errShort
 	}
-	rest := data[size:]
+	end := size
 	for i, w := range wires {
 		if bit(data, i) {
 			continue
 		}
-		var ok bool
-		if _, rest, ok = w.cut(rest); !ok {
+		n := int(w.width)
+		if p := int(w.prefix); p != 0 {
+			if len(data)-end < p {
+				return nil, errShort
+			}
+			n = int(littleEndian(data[end : end+p]))
+			end += p
+		}
+		if len(data)-end < n {
 			return nil, errShort
 		}
+		end += n
 	}
-	used := len(data) - len(rest)
-	return data[:used:used], nil
+	return data[:end:end], nil
 }
 
 // cutImage finds the end of one image: a null bitmap with a bit per present column, then the values that are not
