@@ -40,7 +40,7 @@ func (e *Again) Unwrap() error { return e.Err }
 //	        leader      BEGIN mark rows… ┴ all executed, n−1's OK │ followers COMMIT │ leader COMMIT ─▶
 //
 // A strict epoch whose locks are those of its rows alone is left under way: an epoch that is full meanwhile is executed
-// beside it, if no row is in both.
+// beside it, and the rows that both have when its COMMIT has been sent.
 //
 //	strict  leader(n)   BEGIN mark rows…………… │ wait for n−1's OK │ COMMIT ─▶
 //	        leader(n+1)           BEGIN mark rows…………………………… │ wait for n's OK │ COMMIT ─▶

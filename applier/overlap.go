@@ -61,8 +61,11 @@ type execution struct {
 	followers  []*session
 	progress   Progress // As it will be when the epoch has committed.
 	overlapped bool     // Begun while the epoch before was not confirmed.
-	stop       context.CancelFunc
-	done       chan struct{} // Closed when every session has executed its share, or one has failed.
+	// behind is closed when COMMIT of the epoch before has been sent, beside which this one was begun: rows that both have
+	// wait for that. Nil when there is none.
+	behind chan struct{}
+	stop   context.CancelFunc
+	done   chan struct{} // Closed when every session has executed its share, or one has failed.
 
 	// Valid after done.
 	statements int
@@ -78,17 +81,22 @@ func (a *Applier) start(ctx context.Context, e *epoch, p *plan) *execution {
 	ctx, stop := context.WithCancel(ctx)
 	x := &execution{epoch: e, plan: p, leader: a.leaders[a.epoch%2], followers: a.follow[:len(p.followers)], overlapped: overlapped, stop: stop, done: make(chan struct{}),
 		progress: Progress{Checkpoint: a.cp, Epoch: a.epoch, Split: len(p.followers) > 0, Transactions: e.transactions, Changes: e.changes, Rows: p.rows, LogBytes: e.logBytes}}
+	leads, later := p.leader, []step(nil)
+	if len(a.executing) > 0 {
+		leads, later = a.executing[0].plan.apart(p)
+		x.behind = make(chan struct{})
+	}
 	crashpoint.Reach(crashpoint.EpochBegin)
 	begun := time.Now()
 	g, ctx := errgroup.WithContext(ctx)
 	writers, err := a.writers(ctx, x)
 	g.Go(func() error { return err })
 	for i, w := range writers {
-		share := p.leader
 		if i < len(p.followers) {
-			share = p.followers[i]
+			g.Go(func() error { return w.run(p.followers[i]) })
+			continue
 		}
-		g.Go(func() error { return w.run(share) })
+		g.Go(func() error { return x.lead(ctx, w, leads, later) })
 	}
 	go func() {
 		defer close(x.done)
@@ -100,6 +108,19 @@ func (a *Applier) start(ctx context.Context, e *epoch, p *plan) *execution {
 		x.took = time.Since(begun)
 	}()
 	return x
+}
+
+// lead executes the leader's share: first what may be executed at once, then the rows that the epoch before has as well.
+func (x *execution) lead(ctx context.Context, w *writer, now, later []step) error {
+	if err := w.run(now); err != nil || len(later) == 0 {
+		return err
+	}
+	select {
+	case <-x.behind:
+		return w.run(later)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // writers begins the transaction of each session, the leader's last. It belongs to the executor, as the claim does.
@@ -146,6 +167,9 @@ func (a *Applier) finish(ctx context.Context) error {
 	}
 	crashpoint.Reach(crashpoint.BeforeLeader)
 	a.commitLeader(ctx, x.leader, x.progress)
+	if len(a.executing) > 0 {
+		close(a.executing[0].behind)
+	}
 	return nil
 }
 
@@ -158,29 +182,27 @@ func (a *Applier) abandon() {
 	a.executing = nil
 }
 
-// beside reports that nothing in q waits for a lock of p, nor p for one of q, while both execute: they have no row in
-// common, and neither has rows whose locks reach beyond the row itself (plan.free). Split mode relies on the same among
-// its followers.
+// beside reports that p and q may execute at the same time, but for the rows that both have: of neither do locks reach
+// beyond its rows (plan.free). Split mode relies on the same among its followers.
+func (p *plan) beside(q *plan) bool { return p.free && q.free }
+
+// apart divides q's steps into those that wait for no lock of p, nor p for one of theirs, and those of rows that p has too.
 //
-// Worked example: p updates the rows 1 and 5 of t, q inserts 3 and deletes 6. Their locks are those of four records, since
-// under READ COMMITTED nothing that goes by the primary key locks a gap. With 5 among q's rows q could come first: then p
-// waits for q's COMMIT, and that for p's, a deadlock which InnoDB cannot see.
-func (p *plan) beside(q *plan) bool {
-	if !p.free || !q.free {
-		return false
-	}
+// Worked example: p updates the rows 1 and 5 of t, q inserts 3 and updates 5. Row 3 is written while p executes: under READ
+// COMMITTED nothing that goes by the primary key locks more than its rows. Row 5 must not be: q could come first, then p
+// waits for q's COMMIT, and that for p's, a deadlock which InnoDB cannot see. So it is written behind p's COMMIT. The order
+// of rows within q does not matter: where it would, for the sake of a unique value, q is not free.
+func (p *plan) apart(q *plan) (now, later []step) {
 	byName := map[schema.Name][]step{}
 	for _, s := range p.leader {
 		byName[s.target()] = append(byName[s.target()], s)
 	}
 	for _, s := range q.leader {
-		for _, o := range byName[s.target()] {
-			if o.table.layout != s.table.layout || meet(o.rows, s.rows) { // Keys of two layouts may be made of other columns.
-				return false
-			}
-		}
+		free, met := s, s
+		free.rows, met.rows = divide(&s, byName[s.target()])
+		now, later = append(now, nonEmpty(free)...), append(later, nonEmpty(met)...)
 	}
-	return true
+	return now, later
 }
 
 func (s *step) target() schema.Name {
@@ -188,20 +210,42 @@ func (s *step) target() schema.Name {
 	return schema.Name{Schema: def.Schema, Table: def.Name}
 }
 
-// meet reports whether two lists of changes of one table, each sorted by key, have a key in common.
-func meet(a, b []*netChange) bool {
-	if len(a) == 0 || len(b) == 0 || a[len(a)-1].key < b[0].key || b[len(b)-1].key < a[0].key {
-		return false // Most often: what is inserted is new.
+// divide parts the rows of a step by whether one of others, of the same table, has their key; all are sorted by key. Keys of
+// two layouts may be made of other columns: then all rows count as met.
+func divide(s *step, others []step) (free, met []*netChange) {
+	if slices.ContainsFunc(others, func(o step) bool { return o.table.layout != s.table.layout }) {
+		return nil, s.rows
 	}
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch c := strings.Compare(a[i].key, b[j].key); {
-		case c == 0:
-			return true
-		case c < 0:
-			i++
-		default:
-			j++
+	var common []bool // For each of s.rows; nil while there is none.
+	for _, o := range others {
+		a, b := s.rows, o.rows
+		if a[len(a)-1].key < b[0].key || b[len(b)-1].key < a[0].key {
+			continue // Most often: what is inserted is new.
+		}
+		for i, j := 0, 0; i < len(a) && j < len(b); {
+			switch c := strings.Compare(a[i].key, b[j].key); {
+			case c == 0:
+				if common == nil {
+					common = make([]bool, len(a))
+				}
+				common[i] = true
+				i++
+			case c < 0:
+				i++
+			default:
+				j++
+			}
 		}
 	}
-	return false
+	if common == nil {
+		return s.rows, nil
+	}
+	for i, r := range s.rows {
+		if common[i] {
+			met = append(met, r)
+		} else {
+			free = append(free, r)
+		}
+	}
+	return free, met
 }

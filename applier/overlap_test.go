@@ -58,8 +58,15 @@ func TestWhatMayBeExecutedBesideAnother(t *testing.T) {
 				}
 				plans = append(plans, p)
 			}
-			if plans[0].beside(plans[1]) != c.want || plans[1].beside(plans[0]) != c.want {
-				t.Errorf("beside: %v and %v, want %v", plans[0].beside(plans[1]), plans[1].beside(plans[0]), c.want)
+			for _, two := range [][2]*plan{{plans[0], plans[1]}, {plans[1], plans[0]}} {
+				got := two[0].beside(two[1])
+				if got {
+					_, later := two[0].apart(two[1])
+					got = len(later) == 0
+				}
+				if got != c.want {
+					t.Errorf("all at once: %v, want %v", got, c.want)
+				}
 			}
 		})
 	}
@@ -68,20 +75,39 @@ func TestWhatMayBeExecutedBesideAnother(t *testing.T) {
 	}
 }
 
-func TestMeet(t *testing.T) {
+// Rows that both epochs have wait, the others do not, and no row is lost.
+func TestDivide(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		keys := rapid.SliceOfNDistinct(rapid.StringMatching("[a-e]{1,2}"), 0, 8, rapid.ID[string])
-		lists, common := [2][]*netChange{}, false
-		a, b := keys.Draw(r, "a"), keys.Draw(r, "b")
-		for i, list := range [][]string{a, b} {
+		keys := rapid.SliceOfNDistinct(rapid.StringMatching("[a-e]{1,2}"), 1, 8, rapid.ID[string])
+		table := &tableChanges{}
+		draw := func(name string) step {
+			list := keys.Draw(r, name)
 			slices.Sort(list)
+			s := step{table: table}
 			for _, k := range list {
-				lists[i] = append(lists[i], &netChange{key: k})
-				common = common || i == 1 && slices.Contains(a, k)
+				s.rows = append(s.rows, &netChange{key: k})
+			}
+			return s
+		}
+		s, others := draw("rows"), []step{draw("others"), draw("more")}
+		free, met := divide(&s, others)
+		var got []string
+		for _, c := range slices.Concat(free, met) {
+			got = append(got, c.key)
+			common := slices.ContainsFunc(others, func(o step) bool {
+				return slices.ContainsFunc(o.rows, func(b *netChange) bool { return b.key == c.key })
+			})
+			if common == slices.Contains(free, c) {
+				r.Fatalf("%q: in both: %v", c.key, common)
 			}
 		}
-		if meet(lists[0], lists[1]) != common {
-			r.Fatalf("%v and %v meet: want %v", a, b, common)
+		slices.Sort(got)
+		var want []string
+		for _, c := range s.rows {
+			want = append(want, c.key)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			r.Fatal(diff)
 		}
 	})
 }
@@ -183,10 +209,10 @@ func TestLiveOverlap(t *testing.T) {
 			txns:   []*change.Txn{with(2, updateA, rowsOf(m, change.Insert, 0, image("d", 1))...), pair(3, "b", "e"), pair(4, "c", "f")},
 			begins: "e", waits: "c",
 			rows: []string{"a 0 0 2", "b 0 0 1", "c 0 0 1", "d 0 0 1", "e 0 0 1", "f 0 0 1"}, position: "4", commits: []uint64{2, 3, 4}},
-		"a row that both have": {
-			txns:  []*change.Txn{with(2, updateA, rowsOf(m, change.Insert, 0, image("d", 1))...), with(3, rowsOf(m, change.Insert, 0, image("b", 1)), rowsOf(m, change.Update, 0, image("d", 1), image("d", 9))...)},
-			waits: "b",
-			rows:  []string{"a 0 0 2", "b 0 0 1", "d 0 0 9"}, position: "3", commits: []uint64{2, 3}},
+		"a row that both have waits": {
+			txns:   []*change.Txn{with(2, updateA, rowsOf(m, change.Insert, 0, image("d", 1))...), with(3, rowsOf(m, change.Insert, 0, image("b", 1)), rowsOf(m, change.Update, 0, image("d", 1), image("d", 9))...)},
+			begins: "b", waits: "d",
+			rows: []string{"a 0 0 2", "b 0 0 1", "d 0 0 9"}, position: "3", commits: []uint64{2, 3}},
 		"the first fails": {
 			txns:   []*change.Txn{with(2, updateA, missing), pair(3, "b", "e")},
 			begins: "e", rows: []string{"a 0 0 1"}, position: "1",
