@@ -152,8 +152,9 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 		if err != nil {
 			return err
 		}
-		update := r.op() == change.Update
-		if update && (old == nil) == (now == nil) && bytes.Equal(old, now) {
+		if moves, err := tc.moves(r.netChange, old, now, k); err != nil {
+			return err
+		} else if !moves {
 			continue
 		}
 		r.unique = true
@@ -163,10 +164,13 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 		if now != nil {
 			values.taken = append(values.taken, spent.hash(tc.def(), k, now))
 		}
-		if update && old != nil {
+		if r.op() != change.Update {
+			continue
+		}
+		if old != nil {
 			givers[string(old)] = i
 		}
-		if update && now != nil {
+		if now != nil {
 			takers[string(now)] = i
 		}
 	}
@@ -176,6 +180,23 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 		}
 	}
 	return nil
+}
+
+// moves reports whether a row enters or leaves the index of a unique key, of which it has the values old and now. 'a'
+// becoming 'A' gives one entry up and takes another of the same value, and so does a primary key that is spelt anew, which
+// is part of each entry.
+func (tc *tableChanges) moves(c *netChange, old, now []byte, k *schema.Key) (bool, error) {
+	switch {
+	case c.op() != change.Update, (old == nil) != (now == nil), !bytes.Equal(old, now):
+		return true, nil
+	case old == nil:
+		return false, nil
+	}
+	moves, err := tc.layout.Respelled(c.before, c.after, k)
+	if err == nil && !moves {
+		moves, err = tc.layout.Respelled(c.before, c.after, tc.def().Identity)
+	}
+	return moves, err
 }
 
 // valuesOf gives the value of a unique key in a row's images before and after, nil where there is no image or it is NULL.

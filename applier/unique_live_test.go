@@ -43,9 +43,16 @@ func TestServerLocksGapsOnlyAroundReusedUniqueValues(t *testing.T) {
 	must("a", a("COMMIT"))
 	must("b", b("COMMIT"))
 
-	must("a", a("START TRANSACTION; INSERT INTO shop.n VALUES (5000,'M0005',1)")) // Given up by the DELETE of id 5.
-	must("b", b("START TRANSACTION; INSERT INTO shop.n VALUES (5001,'z',1)"))
-	if err := b("INSERT INTO shop.n VALUES (5002,'m0005-',1)"); !mysqlconn.LockConflict(err) {
-		t.Errorf("beside a value that is used again: %v, want a wait for locks: if the server has none, unique.go is not needed", err)
+	for what, reuse := range map[string]string{
+		"given up by the DELETE of id 5": "INSERT INTO shop.n VALUES (5000,'M0005',1)",
+		"spelt anew":                     "UPDATE shop.n SET u='M0006' WHERE id=6; UPDATE shop.n SET u='M0007' WHERE id=7",
+	} {
+		must("a", a("START TRANSACTION; "+reuse))
+		must("b", b("START TRANSACTION"))
+		if err := b("INSERT INTO shop.n VALUES (5001,'m0005-',1),(5002,'m0007-',1)"); !mysqlconn.LockConflict(err) {
+			t.Errorf("beside a value that is %s: %v, want a wait for locks: if the server has none, unique.go is not needed", what, err)
+		}
+		must("a", a("ROLLBACK"))
+		must("b", b("ROLLBACK"))
 	}
 }

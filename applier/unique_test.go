@@ -36,6 +36,8 @@ func TestReusedUniqueValuesKeepATableOnTheLeader(t *testing.T) {
 			{what: "another one, by an update", rows: slices.Concat(upd("h", 0, 5), ins("i", 9)), crowded: true},
 			{what: "a value of the same epoch", rows: slices.Concat(del("j", 10), ins("k", 10)), crowded: true},
 			{what: "a value that the row itself keeps", rows: slices.Concat(upd("l", 11, 11), ins("m", 12))},
+			{what: "a primary key that is spelt anew", rows: slices.Concat(rowsOf(m, change.Update, 0, modelRow{"l", 11, 0, 1}.image(), modelRow{"L", 11, 0, 1}.image()), ins("m", 23)), crowded: true},
+			{what: "the same where the unique value is NULL", rows: slices.Concat(rowsOf(m, change.Update, 0, modelRow{"l", 0, 0, 1}.image(), modelRow{"L", 0, 0, 1}.image()), ins("m", 24))},
 			{what: "NULL is no value", rows: slices.Concat(upd("n", 13, 0), upd("o", 0, 14), ins("p", 0))},
 			{what: "long ago", before: func() { time.Sleep(2*spentFor + time.Second) }, rows: del("q", 15)},
 			{what: "a value given up long ago", rows: slices.Concat(ins("r", 4), ins("s", 16))},

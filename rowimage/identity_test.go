@@ -98,6 +98,10 @@ func TestServerKeys(t *testing.T) {
 				if !c.loose && bytes.Compare(keys[i], keys[j]) < 0 != (p[3] == "1") {
 					t.Errorf("%s < %s is %s on the server; keys % x and % x", c.values[i], c.values[j], p[3], keys[i], keys[j])
 				}
+				// The images differ in id and v; of the same id, they are the same image.
+				if respelt, err := layout.Respelled(rows[i].After, rows[j].After, key); err != nil || respelt == bytes.Equal(rows[i].After[5:], rows[j].After[5:]) {
+					t.Errorf("%s and %s are spelt differently: %v, %v", c.values[i], c.values[j], respelt, err)
+				}
 				if i != j && !bytes.Equal(keys[i], keys[j]) && bytes.HasPrefix(keys[j], keys[i]) {
 					t.Errorf("the key of %s begins that of %s", c.values[i], c.values[j])
 				}

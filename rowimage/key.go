@@ -3,6 +3,7 @@ package rowimage
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -149,6 +150,28 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 		}
 	}
 	return out, false, nil
+}
+
+// Respelled reports whether two images with the same value of a key, not NULL, hold it in different bytes ('a' and 'A' under a
+// collation that ignores case). Of a prefix the whole value counts. k must be one of Keys.
+func (l *Layout) Respelled(before, after []byte, k *schema.Key) (bool, error) {
+	i := slices.IndexFunc(l.keys, func(p *keyPlan) bool { return p.key == k })
+	if i < 0 {
+		return false, l.imageError(fmt.Errorf("key %s cannot be compared here", schema.QuoteName(k.Name)))
+	}
+	var old, now keyValues
+	if _, err := l.pick(before, l.keys[i], &old); err != nil {
+		return false, err
+	}
+	if _, err := l.pick(after, l.keys[i], &now); err != nil {
+		return false, err
+	}
+	for n := range l.keys[i].parts {
+		if !bytes.Equal(old[n], now[n]) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // appendKeyPart writes one part of a key.
