@@ -109,11 +109,11 @@ func (tc *tableChanges) sorted(spent *spentValues) (rows []plannedRow, crowded b
 	}
 	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })
 	for _, k := range tc.def().Secondary {
-		var values uniqueValues
-		if err := tc.entangle(rows, k, spent, &values); err != nil {
+		values, err := tc.entangle(rows, k, spent)
+		if err != nil {
 			return nil, false, err
 		}
-		if spent.crowded(&values) {
+		if spent.crowded(values) {
 			crowded = true
 		}
 	}
@@ -141,8 +141,8 @@ func (tc *tableChanges) rewrites(c *netChange) (bool, error) {
 //
 // in either order of ids. Row 1 gives up 'a' and row 2 takes it: row 1 is deleted before all updates and inserted
 // after them. Every value that an update takes is then free when it runs, also in cycles: of two rows that swap,
-// both give and take, and both are deleted and inserted.
-func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues, values *uniqueValues) error {
+// both give and take, and both are deleted and inserted. It gives the values that all rows give up and take.
+func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues) (values uniqueValues, err error) {
 	givers := map[string]int{} // Value → row that gives it up by an update.
 	takers := map[string]int{}
 	buf := make([]byte, 0, 64)
@@ -150,10 +150,10 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 		r := &rows[i]
 		old, now, err := tc.valuesOf(&buf, r.netChange, k)
 		if err != nil {
-			return err
+			return values, err
 		}
 		if moves, err := tc.moves(r.netChange, old, now, k); err != nil {
-			return err
+			return values, err
 		} else if !moves {
 			continue
 		}
@@ -179,7 +179,7 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 			rows[i].entangled = true
 		}
 	}
-	return nil
+	return values, nil
 }
 
 // moves reports whether a row enters or leaves the index of a unique key, of which it has the values old and now. 'a'

@@ -90,7 +90,7 @@ func (s *spentValues) hash(t *schema.Table, k *schema.Key, value []byte) uint64 
 }
 
 // crowded reports whether a value is taken that was given up, in this epoch or lately, and notes those given up.
-func (s *spentValues) crowded(v *uniqueValues) bool {
+func (s *spentValues) crowded(v uniqueValues) bool {
 	s.age()
 	reused := false
 	if len(v.taken) > 0 {
