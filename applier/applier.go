@@ -39,8 +39,11 @@ const (
 const (
 	maxEpochRows  = 100_000              // Net rows; about 150 bytes each of index beside the images.
 	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: one collecting, two executing.
-	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to half its bounds,
+	maxEpochTaken = 4 * maxEpochBytes    // Images received, also those that merged: a half-done epoch is read again, and lag moves by epochs.
+	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to a share of its bounds,
 	fillPatience  = 5 * time.Millisecond // as long as more arrives within this.
+	firstShare    = 16                   // The first to a sixteenth, so that the target need not wait for it; each next one to twice that,
+	lastShare     = 2                    // up to half.
 	splitRows     = 2_000                // Below this many rows, more sessions cost more than they save.
 	maxRowsPerSQL = 1_000                // Rows in one statement: beyond it the cost per row no longer falls (facts/performance.md §3).
 	maxSQLBytes   = 512 << 10
@@ -131,6 +134,7 @@ type Applier struct {
 	tables   map[schema.Name]*boundTable
 	bySource map[*change.TableMap]*boundTable // The same by what the source last sent of them, and maybe by older ones.
 	key      []byte                           // Scratch of the collector.
+	share    int                              // An epoch far behind is handed over with this part of its bounds, 1/share; belongs to the collector.
 	maxSQL   int                              // Largest statement the target takes, in bytes.
 	joins    bool                             // The target takes joined updates: see knowsValues.
 	spent    *spentValues                     // Of whoever plans an epoch.

@@ -163,7 +163,8 @@ func TestBatchesAreAsLargeAsTheTargetIsSlow(t *testing.T) {
 	})
 }
 
-// Far behind the source the executor waits until half an epoch is there, or nothing more arrives.
+// Far behind the source the executor waits until a share of an epoch is there, the first time a small one, or nothing more
+// arrives.
 func TestFarBehindAnEpochIsFilled(t *testing.T) {
 	collect(t, func(c *collector) {
 		c.a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 } // The transactions are of 1970.
@@ -180,10 +181,19 @@ func TestFarBehindAnEpochIsFilled(t *testing.T) {
 		}
 		time.Sleep(fillPatience)
 		c.wantEpoch(3, 4)
-		large := plainTxn(5)
-		large.Bytes = maxEpochBytes / 2
-		c.give(large)
-		c.wantEpoch(1, 5)
+		n := uint64(5)
+		for share := firstShare / 2; share >= lastShare/2; share /= 2 {
+			enough := max(share, lastShare)
+			almost := plainTxn(n)
+			almost.Bytes = maxEpochBytes/enough - 1
+			c.give(almost)
+			if it := c.ask(); it != nil {
+				t.Fatalf("below 1/%d: handed over %v", enough, it)
+			}
+			c.give(plainTxn(n + 1))
+			c.wantEpoch(2, n+1)
+			n += 2
+		}
 	})
 }
 

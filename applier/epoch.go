@@ -45,7 +45,8 @@ type epoch struct {
 	transactions int
 	changes      int // Row changes received.
 	rows         int // Net rows and ordered rows.
-	bytes        int
+	bytes        int // Memory held by images.
+	taken        int // The same of all changes received: what compact has given up counts.
 	logBytes     uint64
 }
 
@@ -135,15 +136,15 @@ func (e *epoch) empty() bool { return e.transactions == 0 }
 
 // full reports whether the epoch has reached times its bounds.
 func (e *epoch) full(times int) bool {
-	return e.rows >= times*maxEpochRows || e.bytes >= times*maxEpochBytes
+	return e.rows >= times*maxEpochRows || e.bytes >= times*maxEpochBytes || e.taken >= times*maxEpochTaken
 }
 
 // full reports whether an epoch has reached the bounds of this run.
 func (a *Applier) full(e *epoch) bool { return e.rows >= a.epochRows() || e.full(1) }
 
-// halfFull reports whether an epoch has reached half of them.
-func (a *Applier) halfFull(e *epoch) bool {
-	return e.rows >= a.epochRows()/2 || e.bytes >= maxEpochBytes/2
+// enough reports whether an epoch is large enough to be handed over far behind the source: it has its share of the bounds.
+func (a *Applier) enough(e *epoch) bool {
+	return a.share*e.rows >= a.epochRows() || a.share*e.needs() >= maxEpochBytes || a.share*e.taken >= maxEpochTaken
 }
 
 func (a *Applier) epochRows() int { return cmp.Or(a.cfg.EpochRows, maxEpochRows) }
@@ -169,6 +170,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		}
 	}
 	cur := newEpoch()
+	a.share = firstShare
 	enough := false // There is nothing more to be had at once.
 	for in.more() || !cur.empty() {
 		if a.shut(cur, in.first()) {
@@ -196,7 +198,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 			idle = nil
 		}
 		var waited <-chan time.Time
-		if give != nil && recv != nil && !enough && !a.halfFull(cur) && a.far(cur) {
+		if give != nil && recv != nil && !enough && !a.enough(cur) && a.far(cur) {
 			give, waited = nil, time.After(fillPatience)
 		}
 		select {
@@ -209,6 +211,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		case give <- cur:
 			a.planned = cur.planned
 			cur, enough = newEpoch(), false
+			a.share = max(lastShare, a.share/2)
 		case <-idle:
 			if err := send(ctx, out, beat{}); err != nil {
 				return err
@@ -448,6 +451,8 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 	}
 	e.changes += len(t.Rows)
 	e.bytes += t.Bytes
+	e.taken += t.Bytes
+	e.makeRoom()
 	return nil
 }
 

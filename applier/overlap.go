@@ -79,11 +79,11 @@ func (a *Applier) start(ctx context.Context, e *epoch, p *plan) *execution {
 	a.advance(e.end, e.gtids, e.commitTime, e.undecided)
 	a.prove(e.evidence)
 	ctx, stop := context.WithCancel(ctx)
-	x := &execution{epoch: e, plan: p, leader: a.leaders[a.epoch%2], followers: a.follow[:len(p.followers)], overlapped: overlapped, stop: stop, done: make(chan struct{}),
+	x := &execution{epoch: e, plan: p, leader: a.leaders[a.epoch%2], followers: a.followersOf(p), overlapped: overlapped, stop: stop, done: make(chan struct{}),
 		progress: Progress{Checkpoint: a.cp, Epoch: a.epoch, Split: len(p.followers) > 0, Transactions: e.transactions, Changes: e.changes, Rows: p.rows, LogBytes: e.logBytes}}
-	leads, later := p.leader, []step(nil)
+	now, later := p.shares(), make([][]step, len(p.followers)+1)
 	if len(a.executing) > 0 {
-		leads, later = a.executing[0].plan.apart(p)
+		now, later = a.executing[0].plan.apart(p)
 		x.behind = make(chan struct{})
 	}
 	crashpoint.Reach(crashpoint.EpochBegin)
@@ -92,11 +92,7 @@ func (a *Applier) start(ctx context.Context, e *epoch, p *plan) *execution {
 	writers, err := a.writers(ctx, x)
 	g.Go(func() error { return err })
 	for i, w := range writers {
-		if i < len(p.followers) {
-			g.Go(func() error { return w.run(p.followers[i]) })
-			continue
-		}
-		g.Go(func() error { return x.lead(ctx, w, leads, later) })
+		g.Go(func() error { return x.write(ctx, w, now[i], later[i]) })
 	}
 	go func() {
 		defer close(x.done)
@@ -110,8 +106,17 @@ func (a *Applier) start(ctx context.Context, e *epoch, p *plan) *execution {
 	return x
 }
 
-// lead executes the leader's share: first what may be executed at once, then the rows that the epoch before has as well.
-func (x *execution) lead(ctx context.Context, w *writer, now, later []step) error {
+// followersOf are the sessions of a plan's followers: of a free one half of all, so that the epoch beside has the others.
+func (a *Applier) followersOf(p *plan) []*session {
+	all := a.follow
+	if p.free {
+		all = all[len(all)/2*int(a.epoch%2):]
+	}
+	return all[:len(p.followers)]
+}
+
+// write executes a session's share: first what may be executed at once, then the rows that the epoch before has as well.
+func (x *execution) write(ctx context.Context, w *writer, now, later []step) error {
 	if err := w.run(now); err != nil || len(later) == 0 {
 		return err
 	}
@@ -183,7 +188,7 @@ func (a *Applier) abandon() {
 }
 
 // beside reports that p and q may execute at the same time, but for the rows that both have: of neither do locks reach
-// beyond its rows (plan.free). Split mode relies on the same among its followers.
+// beyond its rows (plan.free), and neither takes the other's sessions.
 func (p *plan) beside(q *plan) bool { return p.free && q.free }
 
 // apart divides q's steps into those that wait for no lock of p, nor p for one of theirs, and those of rows that p has too.
@@ -192,15 +197,21 @@ func (p *plan) beside(q *plan) bool { return p.free && q.free }
 // COMMITTED nothing that goes by the primary key locks more than its rows. Row 5 must not be: q could come first, then p
 // waits for q's COMMIT, and that for p's, a deadlock which InnoDB cannot see. So it is written behind p's COMMIT. The order
 // of rows within q does not matter: where it would, for the sake of a unique value, q is not free.
-func (p *plan) apart(q *plan) (now, later []step) {
+//
+// The lists are those of q's sessions, as in shares.
+func (p *plan) apart(q *plan) (now, later [][]step) {
 	byName := map[schema.Name][]step{}
-	for _, s := range p.leader {
+	for _, s := range slices.Concat(p.shares()...) {
 		byName[s.target()] = append(byName[s.target()], s)
 	}
-	for _, s := range q.leader {
-		free, met := s, s
-		free.rows, met.rows = divide(&s, byName[s.target()])
-		now, later = append(now, nonEmpty(free)...), append(later, nonEmpty(met)...)
+	shares := q.shares()
+	now, later = make([][]step, len(shares)), make([][]step, len(shares))
+	for i, share := range shares {
+		for _, s := range share {
+			free, met := s, s
+			free.rows, met.rows = divide(&s, byName[s.target()])
+			now[i], later[i] = append(now[i], nonEmpty(free)...), append(later[i], nonEmpty(met)...)
+		}
 	}
 	return now, later
 }

@@ -39,7 +39,9 @@ func TestWhatMayBeExecutedBesideAnother(t *testing.T) {
 		"a fresh value of a unique index":                    {unique, rowsOf(m, change.Insert, 0, modelRow{"a", 5, 0, 1}.image()), rowsOf(m, change.Insert, 0, modelRow{"b", 6, 0, 1}.image()), 0, true},
 		"a unique value that the other one gives up":         {unique, rowsOf(m, change.Delete, 0, modelRow{"a", 5, 0, 1}.image()), rowsOf(m, change.Insert, 0, modelRow{"b", 5, 0, 1}.image()), 0, false},
 		"rows that stay in the unique index":                 {unique, rowsOf(m, change.Update, 0, image("a", 1), image("a", 2)), rowsOf(m, change.Update, 0, image("b", 1), image("b", 2)), 0, true},
-		"a split epoch":                                      {plain, rowsOf(m, change.Insert, 0, image("a", 1)), rowsOf(otherMap, change.Insert, 0, image("a", 1)), 2, false},
+		"a split epoch":                                      {plain, rowsOf(m, change.Insert, 0, image("a", 1)), rowsOf(otherMap, change.Insert, 0, image("a", 1)), 2, true},
+		"a split epoch with the same key":                    {plain, rowsOf(m, change.Insert, 0, image("a", 1), image("c", 1)), rowsOf(m, change.Update, 0, image("c", 1), image("c", 2)), 2, false},
+		"a split epoch that has the only follower":           {plain, rowsOf(m, change.Insert, 0, image("a", 1)), rowsOf(otherMap, change.Insert, 0, image("a", 1)), 1, false},
 		"ordered changes, which search rows by their values": {plain, partial, rowsOf(otherMap, change.Insert, 0, image("a", 1)), 0, false},
 		"ordered changes among others":                       {plain, append(slices.Clone(partial), full...), rowsOf(otherMap, change.Insert, 0, image("a", 1)), 0, false},
 	}
@@ -62,7 +64,7 @@ func TestWhatMayBeExecutedBesideAnother(t *testing.T) {
 				got := two[0].beside(two[1])
 				if got {
 					_, later := two[0].apart(two[1])
-					got = len(later) == 0
+					got = len(slices.Concat(later...)) == 0
 				}
 				if got != c.want {
 					t.Errorf("all at once: %v, want %v", got, c.want)
@@ -229,42 +231,44 @@ func TestLiveOverlap(t *testing.T) {
 			}},
 	}
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			l.begin(t, strings.ReplaceAll(name, " ", "_"))
-			release := blocked(t, l)
-			defer release()
-			commits, err := l.runWith(t, Config{Mode: Strict, Sessions: 1, EpochRows: 2}, func(in chan<- *change.Txn, _ *Applier) {
-				for _, txn := range c.txns {
-					in <- txn
+		for _, mode := range []Config{{Mode: Strict, Sessions: 1, EpochRows: 2}, {Mode: Split, Sessions: 2, EpochRows: 2}} {
+			t.Run(name+", "+string(mode.Mode), func(t *testing.T) {
+				l.begin(t, strings.ReplaceAll(strings.SplitN(name, ":", 2)[0], " ", "_")+"_"+string(mode.Mode))
+				release := blocked(t, l)
+				defer release()
+				commits, err := l.runWith(t, mode, func(in chan<- *change.Txn, _ *Applier) {
+					for _, txn := range c.txns {
+						in <- txn
+					}
+					if c.begins != "" && !l.uncommitted(t, c.begins, tooLong) {
+						t.Errorf("nothing of the second epoch is executed while the first one waits for a lock")
+					}
+					if c.waits != "" && l.uncommitted(t, c.waits, soon) {
+						t.Errorf("row %s is written while the first epoch waits for a lock", c.waits)
+					}
+					if got := l.position(t); got != "1" {
+						t.Errorf("recorded %s while the first epoch is not executed", got)
+					}
+					release()
+				})
+				if c.err == nil && err != nil || c.err != nil && !c.err(err) {
+					t.Errorf("got %v", err)
 				}
-				if c.begins != "" && !l.uncommitted(t, c.begins, tooLong) {
-					t.Errorf("nothing of the second epoch is executed while the first one waits for a lock")
+				if diff := cmp.Diff(c.rows, l.rows(t, "p")); diff != "" {
+					t.Error(diff)
 				}
-				if c.waits != "" && l.uncommitted(t, c.waits, soon) {
-					t.Errorf("row %s is written while the first epoch waits for a lock", c.waits)
+				if got := l.position(t); got != c.position {
+					t.Errorf("recorded %s, want %s", got, c.position)
 				}
-				if got := l.position(t); got != "1" {
-					t.Errorf("recorded %s while the first epoch is not executed", got)
+				var ends []uint64
+				for _, p := range commits {
+					ends = append(ends, p.Checkpoint.Pos.Pos)
 				}
-				release()
+				if diff := cmp.Diff(c.commits, ends); diff != "" {
+					t.Errorf("commits:\n%s", diff)
+				}
 			})
-			if c.err == nil && err != nil || c.err != nil && !c.err(err) {
-				t.Errorf("got %v", err)
-			}
-			if diff := cmp.Diff(c.rows, l.rows(t, "p")); diff != "" {
-				t.Error(diff)
-			}
-			if got := l.position(t); got != c.position {
-				t.Errorf("recorded %s, want %s", got, c.position)
-			}
-			var ends []uint64
-			for _, p := range commits {
-				ends = append(ends, p.Checkpoint.Pos.Pos)
-			}
-			if diff := cmp.Diff(c.commits, ends); diff != "" {
-				t.Errorf("commits:\n%s", diff)
-			}
-		})
+		}
 	}
 }
 
@@ -272,7 +276,13 @@ func TestLiveOverlap(t *testing.T) {
 // epoch waits for the other, or the run would end in a lock wait timeout that InnoDB cannot take for a deadlock.
 func TestLiveOverlapWaitsForNothing(t *testing.T) {
 	l := newLive(t)
-	l.begin(t, "neighbours")
+	for _, mode := range []Config{{Mode: Strict, Sessions: 1, EpochRows: 12}, {Mode: Split, Sessions: 4, EpochRows: 12}} {
+		t.Run(string(mode.Mode), func(t *testing.T) { neighbours(t, l, mode) })
+	}
+}
+
+func neighbours(t *testing.T, l *live, mode Config) {
+	l.begin(t, "neighbours_"+string(mode.Mode))
 	l.server.Exec(t, "ALTER TABLE shop.p ADD KEY (v)")
 	m := mapOf("p")
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -293,7 +303,7 @@ func TestLiveOverlapWaitsForNothing(t *testing.T) {
 		}
 		txns = append(txns, txnAt(n+2, c...))
 	}
-	if _, err := l.run(t, Config{Mode: Strict, Sessions: 1, EpochRows: 12}, txns...); err != nil {
+	if _, err := l.run(t, mode, txns...); err != nil {
 		t.Fatal(err)
 	}
 	var want []string

@@ -38,16 +38,18 @@ type plan struct {
 	leader    []step
 	followers [][]step // Contiguous key ranges, disjoint from each other and from the leader's keys.
 	rows      int      // Rows to write.
-	// free: one session, every row by its key alone, none that enters a unique index in which a value is used again. See beside.
+	// free: every row by its key alone, none that enters a unique index in which a value is used again; and there are sessions
+	// for another epoch. See beside.
 	free bool
 }
 
 // planEpoch turns net changes into sorted steps. With shards > 0 the rows that no other session can meet go to
 // that many followers; everything else travels on the leader: ordered changes, and rows that enter or leave a
 // secondary unique index in which a value is used again (unique.go): their checks take gap locks even under READ
-// COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it.
+// COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it. A free epoch takes
+// half of the followers: the other half is for the epoch beside it.
 func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
-	p := &plan{free: shards == 0 && len(e.ordered) == 0}
+	p := &plan{free: shards != 1 && len(e.ordered) == 0}
 	tables := slices.Clone(e.tables)
 	slices.SortFunc(tables, func(a, b *tableChanges) int {
 		return cmp.Or(cmp.Compare(a.def().Schema, b.def().Schema), cmp.Compare(a.def().Name, b.def().Name))
@@ -73,6 +75,9 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 		p.leader = append(p.leader, stepsOf(tc, own)...)
 		shared = append(shared, free)
 	}
+	if p.free {
+		shards /= 2
+	}
 	p.followers = shard(shared, shards)
 	if len(e.ordered) > 0 {
 		p.leader = append(p.leader, step{verb: keepOrder, ordered: e.ordered})
@@ -87,6 +92,9 @@ type plannedRow struct {
 	unique    bool // Enters or leaves a secondary unique index: in a crowded table it travels on the leader.
 	entangled bool // Gives up a unique value that another update takes, or must be written anew: deleted first, inserted last.
 }
+
+// shares are the steps of each session, the leader's last.
+func (p *plan) shares() [][]step { return append(slices.Clone(p.followers), p.leader) }
 
 type tableRows struct {
 	tc   *tableChanges

@@ -94,7 +94,7 @@ type Start struct {
 // Apply says how epochs are committed.
 type Apply struct {
 	Mode     string `yaml:"mode"`     // ModeAuto (default), ModeStrict or ModeSplit.
-	Sessions int    `yaml:"sessions"` // Target sessions of a split epoch, 1 to 32; default 4.
+	Sessions int    `yaml:"sessions"` // Target sessions of split epochs, 1 to 32; default 4. Two epochs at a time share them.
 	// EpochRows is how many net rows are committed together at most, 1 to 100,000, the default: fewer merge
 	// less, and hold fewer locks.
 	EpochRows int `yaml:"epoch_rows"`

@@ -14,12 +14,12 @@ import (
 	"github.com/binseal/binseal/stream"
 )
 
-// beginFull starts a strict stream whose epochs are full at 40 rows, so that on a backlog two are executed at a time, and
+// beginFull starts a stream whose epochs are full at 40 rows, so that on a backlog two are executed at a time, and
 // one client. A transaction inserts the next number into two tables and updates rows of numbers before it, some of which
 // the epoch before has too.
-func beginFull(t *testing.T, s uint64) (*Rig, *Load) {
+func beginFull(t *testing.T, mode string, s uint64) (*Rig, *Load) {
 	t.Helper()
-	r := NewRig(t, Options{Mode: "strict", Seed: s})
+	r := NewRig(t, Options{Mode: mode, Seed: s})
 	r.EpochRows = 40
 	r.carrySchema(t)
 	r.Source.Exec(t, "CREATE TABLE shop.numbers (id INT PRIMARY KEY, n INT NOT NULL, KEY (n))", "CREATE TABLE shop.twins (id INT PRIMARY KEY, n INT NOT NULL)")
@@ -44,27 +44,36 @@ func beginFull(t *testing.T, s uint64) (*Rig, *Load) {
 }
 
 func TestKillsWhileTwoEpochsAreExecuted(t *testing.T) {
-	s := seed(t)
-	r, load := beginFull(t, s)
-	for _, point := range []string{crashpoint.Beside, crashpoint.EpochBegin, crashpoint.Executed, crashpoint.BeforeLeader, crashpoint.LeaderCommit} {
-		for _, count := range []int{1, 4, 9} {
-			time.Sleep(300 * time.Millisecond) // A backlog, so that epochs are full.
-			killAt(t, r, point, count)
-		}
+	for mode, points := range map[string][]string{
+		"strict": {crashpoint.Beside, crashpoint.EpochBegin, crashpoint.Executed, crashpoint.BeforeLeader, crashpoint.LeaderCommit},
+		"split":  {crashpoint.Beside, crashpoint.Executed, crashpoint.Barrier, crashpoint.FollowerCommit, crashpoint.BeforeLeader, crashpoint.LeaderCommit},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			s := seed(t)
+			r, load := beginFull(t, mode, s)
+			for _, point := range points {
+				for _, count := range []int{1, 4, 9} {
+					time.Sleep(300 * time.Millisecond) // A backlog, so that epochs are full.
+					killAt(t, r, point, count)
+				}
+			}
+			r.killAtRandom(t, rand.New(rand.NewPCG(s, 1)), 15)
+			load.Stop()
+			finish(t, r)
+		})
 	}
-	r.killAtRandom(t, rand.New(rand.NewPCG(s, 1)), 15)
-	load.Stop()
-	finish(t, r)
 }
 
 // The reply to the COMMIT of an epoch is lost while the next one is executed, and one may be executed beside that.
 func TestLostReplyWhileTwoEpochsAreExecuted(t *testing.T) {
-	for _, point := range []string{crashpoint.BeforeLeader, crashpoint.Beside} {
-		t.Run(point, func(t *testing.T) {
-			r, load := beginFull(t, seed(t))
+	for _, c := range []struct{ mode, point string }{
+		{"strict", crashpoint.BeforeLeader}, {"strict", crashpoint.Beside}, {"split", crashpoint.Barrier}, {"split", crashpoint.FollowerCommit}, {"split", crashpoint.BeforeLeader},
+	} {
+		t.Run(c.mode+" "+c.point, func(t *testing.T) {
+			r, load := beginFull(t, c.mode, seed(t))
 			time.Sleep(time.Second)
 			held := filepath.Join(r.Dir, "held")
-			d := r.Start(t, Normal, "BINSEAL_PAUSE_AT="+point+":5", "BINSEAL_PAUSE_FILE="+held)
+			d := r.Start(t, Normal, "BINSEAL_PAUSE_AT="+c.point+":5", "BINSEAL_PAUSE_FILE="+held)
 			awaitFile(t, held, d)
 			r.TargetProxy.SwallowReplies()
 			must(t, os.Remove(held))
@@ -82,7 +91,7 @@ func TestLostReplyWhileTwoEpochsAreExecuted(t *testing.T) {
 // Invariant 3 with two epochs under way: their commits keep the source's order, so that the target has no number without
 // those before it, nor one without its twin.
 func TestStrictReadsSeeNoGapWhileTwoEpochsAreExecuted(t *testing.T) {
-	r, load := beginFull(t, seed(t))
+	r, load := beginFull(t, "strict", seed(t))
 	time.Sleep(2 * time.Second)
 	d := r.Start(t, Normal)
 	d.Await(t, 20*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })

@@ -1,0 +1,81 @@
+package applier
+
+// Merged changes leave images behind that nobody needs: of a row that was updated a hundred times only the image before
+// the first change and the one after the last. They lie in memory between images that are needed, so an epoch that would
+// be full of them copies what it needs and lets the rest go. Then it takes further changes, of which more merge:
+//
+//	UPDATE 7: a → b, UPDATE 7: b → c, UPDATE 9: x → y    images a b b c x y, needed a c x y
+//	compact                                              images a c x y; 7: a → c, 9: x → y
+
+const (
+	// compactAt leaves room below the bound for the transaction that comes next.
+	compactAt = maxEpochBytes / 4 * 3
+	// compactChunk is how much memory is taken at once, shared by the images of some hundred rows.
+	compactChunk = 64 << 10 // Bytes.
+)
+
+// needs estimates the memory of the images that are needed, in bytes: of one change for each row.
+func (e *epoch) needs() int {
+	if e.changes == 0 {
+		return 0
+	}
+	return int(int64(e.taken) / int64(e.changes) * int64(e.rows))
+}
+
+// makeRoom compacts an epoch near its bound, when that frees half of its memory: so that less is copied than was read.
+func (e *epoch) makeRoom() {
+	if e.bytes >= compactAt && e.needs() <= e.bytes/2 {
+		e.compact()
+	}
+}
+
+// compact copies the images that are needed.
+func (e *epoch) compact() {
+	m := imageMemory{}
+	for _, tc := range e.tables {
+		for i := range tc.entries {
+			c := &tc.entries[i]
+			before, after := m.copy(c.before), m.copy(c.after)
+			switch { // last is most often one of the two.
+			case same(c.last, c.after):
+				c.last = after
+			case same(c.last, c.before):
+				c.last = before
+			default:
+				c.last = m.copy(c.last)
+			}
+			c.before, c.after = before, after
+		}
+	}
+	for i := range e.ordered {
+		r := &e.ordered[i].Row
+		r.Before, r.After = m.copy(r.Before), m.copy(r.After)
+	}
+	e.bytes = m.used
+}
+
+// same reports whether two images are one piece of memory. Images are never empty: each has its null bits.
+func same(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
+
+// imageMemory gives images memory that neighbours share.
+type imageMemory struct {
+	chunk []byte
+	used  int // Bytes of all images.
+}
+
+// copy copies an image; nil stays nil.
+func (m *imageMemory) copy(img []byte) []byte {
+	if img == nil {
+		return nil
+	}
+	m.used += len(img)
+	if len(img) > compactChunk/4 {
+		return append([]byte(nil), img...)
+	}
+	if len(img) > cap(m.chunk)-len(m.chunk) {
+		m.chunk = make([]byte, 0, compactChunk)
+	}
+	n := len(m.chunk)
+	m.chunk = append(m.chunk, img...)
+	return m.chunk[n:len(m.chunk):len(m.chunk)]
+}
