@@ -43,7 +43,7 @@ func newLive(t *testing.T) *live {
 	}
 	s.Exec(t, "CREATE DATABASE shop")
 	return &live{server: s, target: &mysqlconn.Endpoint{Leg: "target", Addr: s.Addr, User: "applier", TLS: client,
-		Password: func(context.Context) (mysqlconn.Secret, error) { return "pw", nil }}}
+		Password: func(context.Context, ...mysqlconn.Secret) (mysqlconn.Secret, error) { return "pw", nil }}}
 }
 
 // begin starts a stream of its own over fresh tables: t with two secondary unique keys, p without, k without any key.

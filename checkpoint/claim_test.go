@@ -46,7 +46,7 @@ func endpoint(t *testing.T, s *testmysql.Server, addr string) *mysqlconn.Endpoin
 		t.Fatal(err)
 	}
 	return &mysqlconn.Endpoint{Leg: "target", Addr: addr, User: "applier", TLS: client,
-		Password: func(context.Context) (mysqlconn.Secret, error) { return "pw", nil }}
+		Password: func(context.Context, ...mysqlconn.Secret) (mysqlconn.Secret, error) { return "pw", nil }}
 }
 
 // open makes a session with the settings that the applier gives its own.

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -40,6 +41,7 @@ type Endpoint struct {
 	Password    Provider               // Asked at every dial.
 	TLS         *tlsconf.Client        // Required: there is no connection without it.
 	OnEvidence  func(tlsconf.Evidence) // Called within each handshake, once the peer is verified; may be nil, must not block.
+	Connections *Connections           // Where open connections are noted; may be nil.
 	DialTimeout time.Duration          // Until the session is ready; 0 means 10 s.
 	Program     string                 // program_name in the server's connection attributes; "" means "binseal".
 }
@@ -54,38 +56,83 @@ type DumpSettings struct {
 	TLS      *tls.Config
 	// Dial opens the TCP connection, with the guard on it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Opened notes the connection, once the server has told its end: its id, Ssl_version and Ssl_cipher. A server that
+	// sees no TLS is a *change.Fault BS-TLS-ABSENT (invariant 5). leave takes it off.
+	Opened func(id uint64, version, cipher string) (leave func(), err error)
 }
 
-// DumpSettings resolves the credential and the TLS config for one dump connection. Errors are *change.Fault.
-func (e *Endpoint) DumpSettings(ctx context.Context) (DumpSettings, error) {
+// Dump calls connect with the settings of one dump connection, and again with another password when the server has
+// refused the first and the provider knows one. Errors before connect are *change.Fault.
+func (e *Endpoint) Dump(ctx context.Context, connect func(DumpSettings) error) error {
 	host, portText, err := net.SplitHostPort(e.Addr)
 	if err != nil {
-		return DumpSettings{}, e.badAddr()
+		return e.badAddr()
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil || port == 0 || host == "" {
-		return DumpSettings{}, e.badAddr()
+		return e.badAddr()
 	}
-	password, conf, err := e.credentials(ctx)
-	if err != nil {
-		return DumpSettings{}, err
-	}
-	return DumpSettings{Host: host, Port: uint16(port), User: e.User, Password: password, TLS: conf, Dial: e.dial}, nil
+	return e.login(ctx, func(password Secret, conf *tls.Config, seen *tlsconf.Evidence) error {
+		return connect(DumpSettings{Host: host, Port: uint16(port), User: e.User, Password: password, TLS: conf, Dial: e.dial,
+			Opened: func(id uint64, version, cipher string) (func(), error) {
+				return e.opened("binlog", *seen, id, version, cipher)
+			}})
+	})
 }
 
-// credentials fetches what one dial needs: the password and a fresh TLS config.
-func (e *Endpoint) credentials(ctx context.Context) (Secret, *tls.Config, error) {
+// maxLogins bounds the passwords that are tried for one connection: the current one, the current one fetched anew, the
+// one before. More could lock the account.
+const maxLogins = 3
+
+// login connects with the passwords that the provider knows until the server takes one.
+func (e *Endpoint) login(ctx context.Context, connect func(Secret, *tls.Config, *tlsconf.Evidence) error) error {
+	var refused []Secret
+	var last error
+	for {
+		var seen tlsconf.Evidence // Of this connection alone.
+		password, conf, err := e.credentials(ctx, refused, &seen)
+		switch {
+		case last != nil && (err != nil || slices.Contains(refused, password)):
+			return last
+		case err != nil:
+			return err
+		}
+		last = connect(password, conf, &seen)
+		if n, _ := Number(last); n != accessDenied || len(refused)+1 == maxLogins {
+			return last
+		}
+		refused = append(refused, password)
+	}
+}
+
+// opened notes a connection of which both ends are known.
+func (e *Endpoint) opened(use string, seen tlsconf.Evidence, id uint64, version, cipher string) (leave func(), err error) {
+	if cipher == "" {
+		// Invariant 5, as the other side sees it: something between us and the server ends our TLS.
+		return nil, e.fault("BS-TLS-ABSENT", "the server sees a connection without TLS",
+			"connect to the server itself, or make the proxy in between use TLS to the server", nil)
+	}
+	return e.Connections.Add(Connection{Evidence: seen, Use: use, ConnectionID: id, ServerVersion: version, ServerCipher: cipher}), nil
+}
+
+// credentials fetches what one dial needs: the password and a fresh TLS config, whose handshake fills in seen.
+func (e *Endpoint) credentials(ctx context.Context, refused []Secret, seen *tlsconf.Evidence) (Secret, *tls.Config, error) {
 	if e.TLS == nil {
 		return "", nil, e.fault("BS-TLS-ABSENT", "no TLS settings for this leg", "configure tls.ca; binseal opens no connection without TLS", nil)
 	}
-	conf, err := e.TLS.For(e.Addr, e.OnEvidence)
+	conf, err := e.TLS.For(e.Addr, func(ev tlsconf.Evidence) {
+		*seen = ev
+		if e.OnEvidence != nil {
+			e.OnEvidence(ev)
+		}
+	})
 	if err != nil {
 		return "", nil, e.fault("BS-TLS-CONFIG", "the TLS files cannot be used", "check the files that the tls section names", err)
 	}
 	if e.Password == nil {
 		return "", nil, e.fault("BS-SECRET", "no password source for this leg", "configure password", nil)
 	}
-	password, err := e.Password(ctx)
+	password, err := e.Password(ctx, refused...)
 	if err != nil {
 		if change.FaultOf(err) == nil && ctx.Err() == nil {
 			err = e.fault("BS-SECRET", "the password cannot be fetched", "check the password section and what it refers to", err)

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func staticPassword(s string) Provider {
-	return func(context.Context) (Secret, error) { return Secret(s), nil }
+	return func(context.Context, ...Secret) (Secret, error) { return Secret(s), nil }
 }
 
 // endpoint reaches addr as the user app with the tls section c.

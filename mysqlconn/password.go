@@ -6,19 +6,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/binseal/binseal/change"
 )
 
-// Provider gives the password for one dial. It is asked at every dial, so that a rotated password is used at the
-// next one. Its errors never carry the value.
-type Provider func(ctx context.Context) (Secret, error)
+// Provider gives the password for one dial. It is asked at every dial, so that a rotated password is used at the next
+// one; and once more, with what the server has refused, after a refused login: amid a rotation it may know another. A
+// password that it gives again is not tried again. Its errors never carry the value.
+type Provider func(ctx context.Context, refused ...Secret) (Secret, error)
 
 // Password says where a password is kept; exactly one field is set. The config never holds the value itself.
 type Password struct {
 	File      string `yaml:"file"`       // A file, read at every dial; one trailing line break is not part of it.
 	Env       string `yaml:"env"`        // The name of an environment variable.
+	Systemd   string `yaml:"systemd"`    // The name of a systemd credential (LoadCredential=), a file in $CREDENTIALS_DIRECTORY.
 	AWSSecret string `yaml:"aws_secret"` // ARN of a secret in AWS Secrets Manager.
 	IAM       bool   `yaml:"iam"`        // An RDS IAM token, made at every dial.
 }
@@ -32,22 +35,32 @@ type Providers struct {
 // maxSecretBytes bounds a password file; more is a wrong path, such as a log or a device.
 const maxSecretBytes = 64 << 10
 
-// Validate checks that exactly one place is named. Its errors begin with "password".
-func (p Password) Validate() error {
+// given lists the places that are named, by key.
+func (p Password) given() []string {
 	var set []string
-	for name, is := range map[string]bool{"file": p.File != "", "env": p.Env != "", "aws_secret": p.AWSSecret != "", "iam": p.IAM} {
-		if is {
-			set = append(set, name)
+	for _, place := range []struct {
+		key   string
+		named bool
+	}{{"file", p.File != ""}, {"env", p.Env != ""}, {"systemd", p.Systemd != ""}, {"aws_secret", p.AWSSecret != ""}, {"iam", p.IAM}} {
+		if place.named {
+			set = append(set, place.key)
 		}
 	}
-	switch len(set) {
-	case 1:
-		return nil
-	case 0:
-		return errors.New("password: missing; name one of file, env, aws_secret, iam")
-	default:
-		return fmt.Errorf("password: %d of file, env, aws_secret and iam are set; set exactly one", len(set))
+	return set
+}
+
+// Validate checks that exactly one place is named. Its errors begin with "password".
+func (p Password) Validate() error {
+	const places = "file, env, systemd, aws_secret, iam"
+	switch set := p.given(); {
+	case len(set) == 0:
+		return errors.New("password: missing; name one of " + places)
+	case len(set) > 1:
+		return fmt.Errorf("password: %s are set; name exactly one", strings.Join(set, " and "))
+	case p.Systemd != "" && p.Systemd != filepath.Base(p.Systemd):
+		return errors.New("password.systemd: not the name of a credential; it is the part before the colon in LoadCredential=")
 	}
+	return nil
 }
 
 // Provider makes the provider that p asks for. Where with has none for it, the error is a *change.Fault BS-CONFIG.
@@ -57,9 +70,11 @@ func (p Password) Provider(with Providers) (Provider, error) {
 	}
 	switch {
 	case p.File != "":
-		return func(context.Context) (Secret, error) { return readSecret(p.File) }, nil
+		return func(context.Context, ...Secret) (Secret, error) { return readSecret(p.File) }, nil
 	case p.Env != "":
-		return func(context.Context) (Secret, error) { return envSecret(p.Env) }, nil
+		return func(context.Context, ...Secret) (Secret, error) { return envSecret(p.Env) }, nil
+	case p.Systemd != "":
+		return func(context.Context, ...Secret) (Secret, error) { return systemdSecret(p.Systemd) }, nil
 	case p.AWSSecret != "" && with.AWSSecret != nil:
 		return with.AWSSecret(p.AWSSecret)
 	case p.IAM && with.IAM != nil:
@@ -82,6 +97,16 @@ func envSecret(name string) (Secret, error) {
 		return "", secretFault("environment variable "+name, "it is not set or empty", "set it in the daemon's environment, or use password.file")
 	}
 	return Secret(value), nil
+}
+
+// systemdSecret reads a credential that systemd has put into the service's own folder (systemd.exec, "Credentials").
+func systemdSecret(name string) (Secret, error) {
+	folder := os.Getenv("CREDENTIALS_DIRECTORY")
+	if folder == "" {
+		return "", secretFault("systemd credential "+name, "CREDENTIALS_DIRECTORY is not set: systemd has given this process no credentials",
+			"write LoadCredential="+name+":/path/of/the/file into the unit, or use password.file")
+	}
+	return readSecret(filepath.Join(folder, name))
 }
 
 // readSecret reads a password file. The permissions are looked at on the open file, so that it cannot be swapped

@@ -23,24 +23,22 @@ import (
 // dump opens the source's leg as the replicator does and gives the error of its first connection; nil when the
 // server let it in and sent an event.
 func dump(ctx context.Context, e *Endpoint) error {
-	d, err := e.DumpSettings(ctx)
-	if err != nil {
-		return err
-	}
-	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
-		ServerID: 4711, Flavor: "mysql", Host: d.Host, Port: d.Port, User: d.User, Password: string(d.Password),
-		TLSConfig: d.TLS, Dialer: d.Dial, DisableRetrySync: true, ReadTimeout: 5 * time.Second,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	return e.Dump(ctx, func(d DumpSettings) error {
+		syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+			ServerID: 4711, Flavor: "mysql", Host: d.Host, Port: d.Port, User: d.User, Password: string(d.Password),
+			TLSConfig: d.TLS, Dialer: d.Dial, DisableRetrySync: true, ReadTimeout: 5 * time.Second,
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+		defer syncer.Close()
+		stream, err := syncer.StartSync(mysql.Position{Pos: 4})
+		if err != nil {
+			return Describe(e.Leg, "start the dump", err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_, err = stream.GetEvent(ctx)
+		return Describe(e.Leg, "read the dump", err)
 	})
-	defer syncer.Close()
-	stream, err := syncer.StartSync(mysql.Position{Pos: 4})
-	if err != nil {
-		return Describe(e.Leg, "start the dump", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	_, err = stream.GetEvent(ctx)
-	return Describe(e.Leg, "read the dump", err)
 }
 
 // session opens the target's leg as the applier does.
@@ -309,7 +307,7 @@ func TestUnreachableServers(t *testing.T) {
 		}
 	})
 	for _, addr := range []string{"host", "host:0", "host:x", ":3306"} {
-		if _, err := (&Endpoint{Leg: "source", Addr: addr}).DumpSettings(t.Context()); change.FaultOf(err) == nil || change.FaultOf(err).Class != change.ClassConfig {
+		if err := (&Endpoint{Leg: "source", Addr: addr}).Dump(t.Context(), func(DumpSettings) error { return nil }); change.FaultOf(err) == nil || change.FaultOf(err).Class != change.ClassConfig {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}

@@ -1,7 +1,9 @@
 package mysqlconn
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/binseal/binseal/tlsconf"
 )
 
 // SessionOptions says what a session is for.
@@ -49,9 +53,10 @@ type Session struct {
 	ServerUUID       string // @@server_uuid; on MariaDB, which has none, what IdentityQuery gives.
 	Cipher           string // Ssl_cipher as the server reports it; never empty.
 
-	db   *sql.DB
-	conn *sql.Conn
-	log  *driverLog
+	db    *sql.DB
+	conn  *sql.Conn
+	log   *driverLog
+	leave func() // Takes it off the endpoint's Connections.
 }
 
 // Open makes one session. Errors are *change.Fault naming leg, address and next step (BS-CONNECT, BS-TLS-REFUSED,
@@ -77,11 +82,15 @@ func (e *Endpoint) Open(ctx context.Context, o SessionOptions) (*Session, error)
 	return nil, e.describe("connect", err)
 }
 
-func (e *Endpoint) open(ctx context.Context, o SessionOptions) (*Session, error) {
-	password, conf, err := e.credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (e *Endpoint) open(ctx context.Context, o SessionOptions) (s *Session, err error) {
+	err = e.login(ctx, func(password Secret, conf *tls.Config, seen *tlsconf.Evidence) error {
+		s, err = e.connect(ctx, o, password, conf, seen)
+		return err
+	})
+	return s, err
+}
+
+func (e *Endpoint) connect(ctx context.Context, o SessionOptions, password Secret, conf *tls.Config, seen *tlsconf.Evidence) (*Session, error) {
 	log := &driverLog{}
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd = e.User, string(password)
@@ -90,7 +99,7 @@ func (e *Endpoint) open(ctx context.Context, o SessionOptions) (*Session, error)
 	cfg.AllowNativePasswords, cfg.AllowOldPasswords = true, false
 	cfg.AllowCleartextPasswords = cfg.TLS != nil // IAM tokens. Only inside TLS, which the guard enforces.
 	cfg.MultiStatements, cfg.ClientFoundRows, cfg.InterpolateParams = true, true, true
-	cfg.MaxAllowedPacket = 0 // Ask the server.
+	cfg.MaxAllowedPacket = 1 << 30 // The protocol's bound. Callers keep to Session.MaxAllowedPacket: asking for it here would be a round trip more.
 	cfg.CheckConnLiveness = false
 	cfg.ReadTimeout = o.ReadTimeout
 	cfg.Logger = log // The driver's own prints to stderr.
@@ -106,45 +115,72 @@ func (e *Endpoint) open(ctx context.Context, o SessionOptions) (*Session, error)
 		_ = db.Close()
 		return nil, err
 	}
-	s := &Session{Leg: e.Leg, db: db, conn: conn, log: log}
-	if err := s.prepare(ctx, e, o); err != nil {
+	s := &Session{Leg: e.Leg, db: db, conn: conn, log: log, leave: func() {}}
+	if err := s.prepare(ctx, e, o, seen); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// prepare asserts TLS, learns the server's identity and runs the Init statements.
-func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions) error {
-	var name string
-	if err := s.QueryRow(ctx, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").Scan(&name, &s.Cipher); err != nil {
-		return err
-	}
-	if s.Cipher == "" {
-		// Invariant 5, as the other side sees it: something between us and the server ends our TLS.
-		return e.fault("BS-TLS-ABSENT", "the server sees a connection without TLS",
-			"connect to the server itself, or make the proxy in between use TLS to the server", nil)
-	}
-	var comment string
-	err := s.QueryRow(ctx, "SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment").Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment)
-	if err != nil {
-		return err
-	}
-	s.MariaDB = strings.Contains(s.Version+comment, "MariaDB")
-	if err := s.QueryRow(ctx, IdentityQuery(s.MariaDB)).Scan(&s.ServerUUID); err != nil {
+// prepare asserts TLS, learns the server's identity and runs the Init statements, in two round trips: a run opens a dozen
+// sessions, and the target may be far.
+func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions, seen *tlsconf.Evidence) error {
+	if err := s.greet(ctx, e, seen); err != nil {
 		return err
 	}
 	init := o.Init
 	if o.Metadata {
 		init = append(append([]string{}, metadataInit...), o.Init...)
 	}
-	if len(init) == 0 {
-		return nil
+	rows, err := s.QueryContext(ctx, strings.Join(append([]string{IdentityQuery(s.MariaDB)}, init...), "; "))
+	if err != nil {
+		return err
 	}
-	if _, err := s.Exec(ctx, strings.Join(init, "; ")); err != nil {
-		return Describe("", "session settings", err)
+	if !rows.Next() {
+		err = rows.Err()
+	} else {
+		err = rows.Scan(&s.ServerUUID)
+	}
+	if err != nil {
+		_ = rows.Close()
+		return s.explain(err)
+	}
+	if err := rows.Close(); err != nil { // The answers to the rest.
+		return Describe("", "session settings", s.explain(err))
 	}
 	return nil
+}
+
+// greet asks what the server sees of this connection, and who it is.
+func (s *Session) greet(ctx context.Context, e *Endpoint, seen *tlsconf.Evidence) error {
+	rows, err := s.QueryContext(ctx, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_version');"+
+		" SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	status := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return s.explain(err)
+		}
+		status[strings.ToLower(name)] = value
+	}
+	var comment string
+	if !rows.NextResultSet() || !rows.Next() {
+		return s.explain(cmp.Or(rows.Err(), sql.ErrNoRows))
+	}
+	if err := rows.Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment); err != nil {
+		return s.explain(err)
+	}
+	s.Cipher, s.MariaDB = status["ssl_cipher"], strings.Contains(s.Version+comment, "MariaDB")
+	leave, err := e.opened("sql", *seen, s.ConnID, status["ssl_version"], s.Cipher)
+	if err == nil {
+		s.leave = leave
+	}
+	return err
 }
 
 // IdentityQuery asks a server for what it is told from others by: its server_uuid. MariaDB has none. There it is
@@ -166,6 +202,9 @@ func IdentityQuery(mariaDB bool) string {
 // When ctx is cancelled Exec returns at once, the connection is closed, and what the server did is unknown
 // (Ambiguous); the server itself notices the close only when the statement ends.
 func (s *Session) Exec(ctx context.Context, text string) ([]int64, error) {
+	if s.MaxAllowedPacket > 0 && len(text)+2 > s.MaxAllowedPacket { // Sent, it would cost the connection.
+		return nil, s.explain(mysql.ErrPktTooLarge)
+	}
 	var counts []int64
 	err := s.conn.Raw(func(dc any) error {
 		result, err := dc.(driver.ExecerContext).ExecContext(ctx, text, nil)
@@ -255,6 +294,7 @@ func (s *Session) Threads(ctx context.Context) (map[uint64]bool, error) {
 // Close ends the session; what it had not committed is rolled back by the server. It waits for a statement that
 // still runs: cancel that one's context first. Calling it again does nothing.
 func (s *Session) Close() error {
+	s.leave()
 	_ = s.conn.Close()
 	if err := s.db.Close(); err != nil {
 		return Describe(s.Leg, "close", err)

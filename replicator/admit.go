@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -155,4 +157,30 @@ func dumpFault(err error) (f error, ok bool) {
 	}
 	return &change.Fault{Code: "BS-DUMP-REFUSED", Class: change.ClassRuntime, What: "the source ended the dump with error 1236",
 		Next: "read the source's error log; the stream tries again"}, true
+}
+
+// listEvery is how often a source is asked for the list of its log's files at most: on Aurora that raised the latency of
+// commits, and could deadlock (facts/aurora.md §2.2, release notes of 3.08 and 3.09).
+const listEvery = time.Minute
+
+// Listing keeps runs that follow each other quickly from listing the log's files each time. Its zero value is ready; safe
+// for concurrent use.
+type Listing struct {
+	mu     sync.Mutex // Guards what follows.
+	server string
+	at     time.Time
+}
+
+// due reports whether a server may be asked, and takes that it is.
+func (l *Listing) due(server string) bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.server == server && time.Since(l.at) < listEvery {
+		return false
+	}
+	l.server, l.at = server, time.Now()
+	return true
 }

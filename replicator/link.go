@@ -31,6 +31,7 @@ type link struct {
 	conn    *client.Conn
 	socket  *socket
 	stop    func() bool // Ends the watch of the context.
+	leave   func()      // Takes it off the endpoint's connections.
 	limit   int         // Largest packet, in bytes.
 	packets *packets    // Of the dump; nil before the first read of it.
 }
@@ -120,6 +121,31 @@ func (l *link) settings(statements []string) error {
 		}
 	}
 	return nil
+}
+
+// serverEnd asks what the server sees of this connection.
+func (l *link) serverEnd() (id uint64, version, cipher string, err error) {
+	r, err := l.conn.Execute("/* binseal replicator */ SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_version')")
+	if err != nil {
+		return 0, "", "", err
+	}
+	defer r.Close()
+	for i := range r.RowNumber() {
+		name, err := r.GetString(i, 0)
+		if err != nil {
+			return 0, "", "", err
+		}
+		value, err := r.GetString(i, 1)
+		if err != nil {
+			return 0, "", "", err
+		}
+		if name == "Ssl_cipher" {
+			cipher = value
+		} else {
+			version = value
+		}
+	}
+	return uint64(l.conn.GetConnectionID()), version, cipher, nil
 }
 
 // uuid asks this very connection for the server's identity: a name may lead to another server than a moment ago.
@@ -223,6 +249,7 @@ func eventLimit(typ byte, limit int) int {
 
 // close ends the connection without a word: the source sees the socket close.
 func (l *link) close() {
+	l.leave()
 	l.stop()
 	if l.socket != nil { // Nil when there was no connection at all.
 		l.socket.Close()

@@ -53,7 +53,7 @@ func endpoint(t *testing.T, s *testmysql.Server, addr string) *mysqlconn.Endpoin
 		addr = s.Addr
 	}
 	return &mysqlconn.Endpoint{Leg: "source", Addr: addr, User: replUser, TLS: client,
-		Password: func(context.Context) (mysqlconn.Secret, error) { return replPassword, nil }}
+		Password: func(context.Context, ...mysqlconn.Secret) (mysqlconn.Secret, error) { return replPassword, nil }}
 }
 
 // session opens a plain session.

@@ -45,6 +45,7 @@ type Config struct {
 	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, or of JSON
 	// documents in parts, which are made whole, may have half of it. Above it the event is refused with BS-TOO-LARGE.
 	MaxRowBytes int
+	Listing     *Listing // Shared by the readers of one stream; nil lists the log's files whenever that is of use.
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.
 	Started     func()   // Called when the first event of a run has come; nil for none.

@@ -103,6 +103,10 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 	}
 	var files []LogFile
 	if !from.ByGTID {
+		if !r.cfg.Listing.due(info.ServerUUID) {
+			// Within a minute this server had the position, or one before it; if it has not any more, the dump says so.
+			return info, at(sameSource(from.Source, info.Source), from.Pos, from.Evidence.GTID)
+		}
 		if files, err = LogSizes(ctx, s); err != nil {
 			return info, err
 		}
@@ -113,14 +117,26 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 // dial opens the dump connection and makes sure that it leads to the same server as the check.
 // Invariant 5: no byte of a credential leaves over a connection that is not TLS with a verified peer.
 func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoint) (*link, error) {
-	d, err := r.cfg.Endpoint.DumpSettings(ctx)
+	var l *link
+	err := r.cfg.Endpoint.Dump(ctx, func(d mysqlconn.DumpSettings) (err error) {
+		l, err = r.connect(ctx, d)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	if err := r.prepare(l, info, from); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (r *Reader) connect(ctx context.Context, d mysqlconn.DumpSettings) (*link, error) {
 	if d.TLS == nil {
 		return nil, errors.New("source: no TLS configuration")
 	}
-	l := &link{limit: r.cfg.MaxRowBytes, stop: func() bool { return true }}
+	l := &link{limit: r.cfg.MaxRowBytes, stop: func() bool { return true }, leave: func() {}}
 	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := d.Dial(ctx, network, addr)
 		if err != nil {
@@ -130,6 +146,7 @@ func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoi
 		l.watch(ctx)
 		return l.socket, nil
 	}
+	var err error
 	addr := net.JoinHostPort(d.Host, fmt.Sprint(d.Port))
 	l.conn, err = client.ConnectWithDialer(ctx, "tcp", addr, d.User, string(d.Password), "", dialer, func(c *client.Conn) error {
 		c.SetTLSConfig(d.TLS)
@@ -142,10 +159,17 @@ func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoi
 		l.close()
 		return nil, err
 	}
-	if err := r.prepare(l, info, from); err != nil {
+	id, version, cipher, err := l.serverEnd()
+	if err != nil {
+		l.close()
+		return nil, l.failed("ask for its end of the connection", err)
+	}
+	leave, err := d.Opened(id, version, cipher)
+	if err != nil {
 		l.close()
 		return nil, err
 	}
+	l.leave = leave
 	return l, nil
 }
 

@@ -39,7 +39,7 @@ func newBroken(t *testing.T, exitOnHalt bool, fail func(run int) error) *broken 
 	}
 	b := &broken{}
 	var begun time.Time
-	password := func(context.Context) (mysqlconn.Secret, error) {
+	password := func(context.Context, ...mysqlconn.Secret) (mysqlconn.Secret, error) {
 		if begun.IsZero() {
 			begun = time.Now()
 		}

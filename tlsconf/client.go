@@ -67,6 +67,10 @@ func (c *Client) For(addr string, record func(Evidence)) (*tls.Config, error) {
 			return nil, fmt.Errorf("%s.%w", c.leg, err)
 		}
 	}
+	own, err := c.ownCertificate()
+	if err != nil {
+		return nil, err
+	}
 	conf := &tls.Config{
 		ServerName:         name,
 		MinVersion:         tls.VersionTLS12,
@@ -77,7 +81,7 @@ func (c *Client) For(addr string, record func(Evidence)) (*tls.Config, error) {
 				return err
 			}
 			if record != nil {
-				record(c.evidence(addr, name, cs))
+				record(c.evidence(addr, name, leafOf(own), cs))
 			}
 			return nil
 		},
@@ -85,24 +89,31 @@ func (c *Client) For(addr string, record func(Evidence)) (*tls.Config, error) {
 	if c.cfg.Legacy {
 		conf.MinVersion, conf.CipherSuites = tls.VersionTLS10, legacySuites()
 	}
-	if err := c.addCertificate(conf); err != nil {
-		return nil, err
+	if own != nil {
+		// It is shown whatever CAs the server asks for: were it left out for a CA that the server does not list, the server
+		// would refuse the user instead of the certificate.
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
 	}
 	return conf, nil
 }
 
-// addCertificate loads the client certificate. It is shown whatever CAs the server asks for: were it left out for
-// a CA that the server does not list, the server would refuse the user instead of the certificate.
-func (c *Client) addCertificate(conf *tls.Config) error {
+// ownCertificate loads the client certificate; nil without one.
+func (c *Client) ownCertificate() (*tls.Certificate, error) {
 	if c.cfg.Cert == "" {
-		return nil
+		return nil, nil
 	}
 	cert, err := tls.LoadX509KeyPair(c.cfg.Cert, c.cfg.Key)
 	if err != nil {
-		return fmt.Errorf("%s.tls.cert: %s with %s: %w", c.leg, c.cfg.Cert, c.cfg.Key, err)
+		return nil, fmt.Errorf("%s.tls.cert: %s with %s: %w", c.leg, c.cfg.Cert, c.cfg.Key, err)
 	}
-	conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
-	return nil
+	return &cert, nil
+}
+
+func leafOf(cert *tls.Certificate) *x509.Certificate {
+	if cert == nil {
+		return nil
+	}
+	return cert.Leaf
 }
 
 // verify does what the mode promises beyond Go's own verification.

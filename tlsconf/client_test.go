@@ -288,6 +288,14 @@ func expectEvidence(t *testing.T, got Evidence, c Config, cert tls.Certificate, 
 		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Verified: c.mode(), ServerName: name, ClientCert: c.Cert != "",
 		At: got.At, Cipher: got.Cipher,
 	}
+	if c.Cert != "" {
+		own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(own.Leaf.Raw)
+		want.ClientFingerprint, want.ClientNotAfter = hex.EncodeToString(sum[:]), own.Leaf.NotAfter
+	}
 	if version == tls.VersionTLS13 {
 		want.Curve, want.PostQuantum = "X25519MLKEM768", true
 	}

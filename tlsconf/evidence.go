@@ -26,6 +26,9 @@ type Evidence struct {
 	Verified    Mode      `json:"verified"`  // The mode in which the peer was verified.
 	ServerName  string    `json:"server_name"`
 	ClientCert  bool      `json:"client_cert"` // Whether we have a client certificate to show.
+	// Of that certificate: SHA-256 in hex, and its end; empty and zero without one.
+	ClientFingerprint string    `json:"client_fingerprint,omitempty"`
+	ClientNotAfter    time.Time `json:"client_not_after,omitzero"`
 	// Weak marks what only tls.legacy allows; WeakReason says what is weak about it.
 	Weak       bool   `json:"weak"`
 	WeakReason string `json:"weak_reason,omitempty"`
@@ -39,7 +42,7 @@ var postQuantum = map[tls.CurveID]bool{
 }
 
 // evidence takes the name that was verified from the caller: cs.ServerName is empty when it is an address.
-func (c *Client) evidence(peer, name string, cs tls.ConnectionState) Evidence {
+func (c *Client) evidence(peer, name string, own *x509.Certificate, cs tls.ConnectionState) Evidence {
 	leaf := cs.PeerCertificates[0]
 	e := Evidence{
 		Leg: c.leg, Peer: peer, At: time.Now().UTC(),
@@ -53,6 +56,10 @@ func (c *Client) evidence(peer, name string, cs tls.ConnectionState) Evidence {
 		Verified:    c.cfg.mode(),
 		ServerName:  name,
 		ClientCert:  c.cfg.Cert != "",
+	}
+	if own != nil {
+		sum := sha256.Sum256(own.Raw)
+		e.ClientFingerprint, e.ClientNotAfter = hex.EncodeToString(sum[:]), own.NotAfter
 	}
 	e.WeakReason = weakness(cs)
 	e.Weak = e.WeakReason != ""
