@@ -61,6 +61,8 @@ type Options struct {
 	// FromPast: the config starts the stream at a place in the source's history, so the log itself may create
 	// tables that the target lacks now.
 	FromPast bool
+	// LongTransaction is how long one may be open without a warning; 0 is a minute.
+	LongTransaction time.Duration
 	// SkipAtRest: the operator wrote at_rest: {require: skip}.
 	SkipAtRest bool
 }
@@ -90,12 +92,20 @@ func (c *checker) rules(source, target *server) {
 	if source != nil {
 		c.sourceSettings(source)
 		c.sourcePrivileges(source)
+		c.sourceHazards(source)
 	}
 	if target != nil {
 		c.targetSettings(target)
 	}
 	if source != nil && target != nil {
 		c.bothServers(source, target)
+		c.timeZones(source, target)
+	}
+	for _, s := range []*server{source, target} {
+		if s != nil {
+			c.clock(s)
+			c.longTransactions(s)
+		}
 	}
 	c.tables(source, target)
 	if target != nil {
@@ -170,6 +180,11 @@ func (c *checker) look(ctx context.Context, leg string, endpoint *mysqlconn.Endp
 	s, err := readServer(ctx, session, leg, c.includedOn(leg))
 	if err != nil {
 		return nil, fmt.Errorf("check the %s: %w", leg, mysqlconn.Describe(leg, "read its settings", err))
+	}
+	if leg == "target" {
+		if err := c.knownZones(ctx, session, s); err != nil {
+			return nil, fmt.Errorf("check the target: %w", mysqlconn.Describe(leg, "ask for its time zones", err))
+		}
 	}
 	c.want(true, Finding{Code: code, Seen: fmt.Sprintf("%s %s as %s over %s, %s", leg, s.version, s.user, s.tlsVersion, s.tlsCipher)})
 	if leg == "source" {

@@ -28,7 +28,7 @@ func goodSource() *server {
 // goodTarget is a target without findings.
 func goodTarget() *server {
 	return &server{
-		leg: "target", version: "8.4.8", user: "applier@%", tables: map[string]*table{"shop.orders": goodTable()},
+		leg: "target", version: "8.4.8", user: "applier@%", zones: map[string]bool{"UTC": true, "Europe/Berlin": true}, tables: map[string]*table{"shop.orders": goodTable()},
 		vars: map[string]string{
 			"read_only": "OFF", "super_read_only": "OFF", "innodb_read_only": "OFF", "require_secure_transport": "ON",
 			"default_storage_engine": "InnoDB", "sql_require_primary_key": "OFF", "server_uuid": "b",
@@ -311,7 +311,7 @@ func TestFindingsExplainThemselves(t *testing.T) {
 		}
 	}
 	var text strings.Builder
-	if err := r.WriteText(&text); err != nil {
+	if err := r.WriteText(&text, Plain); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"must  SOURCE_LOG_BIN", "fix   ", "not ready: "} {

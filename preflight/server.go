@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // querier is the part of a session that reading needs.
@@ -22,8 +23,19 @@ type server struct {
 	tlsCipher  string
 	vars       map[string]string // Global variables by name; absent where this server does not have one.
 	grants     []grant
-	logFilter  string            // Binlog_Do_DB and Binlog_Ignore_DB, "" when none or not readable.
-	replicas   []uint32          // Server ids of the replicas that are registered.
+	logFilter  string        // Binlog_Do_DB and Binlog_Ignore_DB, "" when none or not readable.
+	replicas   []uint32      // Server ids of the replicas that are registered.
+	rdsTold    bool          // RDS's procedure has told its settings:
+	rdsHours   string        // "binlog retention hours", "" for NULL.
+	clock      time.Duration // The server's clock minus ours, within clockError.
+	clockError time.Duration
+	oldest     *transaction    // The oldest open transaction; nil when there is none, or it cannot be seen.
+	pastFence  []string        // Accounts that write also when the server is read_only; only where mysql.user may be read.
+	definers   []string        // Views and routines of included schemas, "schema.name: definer".
+	zones      map[string]bool // Whether it knows time zones by name; of the target.
+	logFiles   int             // Of the log, and their bytes; of the source.
+	logBytes   uint64
+	enhanced   bool              // Aurora's enhanced binlog.
 	blind      bool              // The account may not see which replicas are registered.
 	tables     map[string]*table // Included base tables by "schema.table", as the server itself names them.
 	events     []string          // Enabled events, "schema.event"; only those that the account may see.
@@ -36,7 +48,7 @@ var variables = []string{
 	"binlog_row_value_options", "default_storage_engine", "default_table_encryption", "event_scheduler",
 	"expire_logs_days", "gtid_mode", "innodb_native_foreign_keys", "innodb_read_only", "innodb_redo_log_encrypt",
 	"innodb_undo_log_encrypt", "log_bin", "lower_case_table_names", "max_allowed_packet", "read_only",
-	"require_secure_transport", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only",
+	"require_secure_transport", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only", "time_zone",
 	// Of MariaDB.
 	"encrypt_binlog", "gtid_binlog_state", "gtid_slave_pos", "gtid_strict_mode", "log_slave_updates", "mysql56_temporal_format",
 	"old_mode", "wsrep_gtid_mode", "wsrep_on",
@@ -127,7 +139,7 @@ func readServer(ctx context.Context, q querier, leg string, included included) (
 		return nil, err
 	}
 	s.readReplication(ctx, q)
-	return s, nil
+	return s, s.readHazards(ctx, q)
 }
 
 // readReplication reads what needs the replication privileges. An account without them gets errors here; the
@@ -140,6 +152,11 @@ func (s *server) readReplication(ctx context.Context, q querier) {
 	_ = eachNamed(ctx, q, status, func(row map[string]string) {
 		s.logFilter = strings.Trim(row["Binlog_Do_DB"]+" "+row["Binlog_Ignore_DB"], " ")
 	})
+	s.rdsTold = eachNamed(ctx, q, "CALL mysql.rds_show_configuration", func(row map[string]string) {
+		if row["name"] == "binlog retention hours" {
+			s.rdsHours = row["value"]
+		}
+	}) == nil
 	err := eachNamed(ctx, q, replicas, func(row map[string]string) {
 		if id, err := strconv.ParseUint(row["Server_Id"]+row["Server_id"], 10, 32); err == nil {
 			s.replicas = append(s.replicas, uint32(id))

@@ -3,8 +3,10 @@ package preflight
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/binseal/binseal/grants"
 	"github.com/binseal/binseal/tlsconf"
 )
 
@@ -134,12 +136,8 @@ func (c *checker) sourceGTID(s *server) {
 }
 
 func (c *checker) sourceRetention(s *server) {
-	if s.managed() {
-		c.want(false, Finding{
-			Code: "SOURCE_RETENTION", Severity: Warn, Seen: "unverified: on RDS and Aurora a procedure decides how long logs are kept",
-			Why: "a stream that stands for longer than the logs are kept has to be set up again",
-			Fix: "CALL mysql.rds_show_configuration; then CALL mysql.rds_set_configuration('binlog retention hours', 72)",
-		})
+	if s.managed() || s.rdsTold {
+		c.managedRetention(s)
 		return
 	}
 	auto, known := s.vars["binlog_expire_logs_auto_purge"]
@@ -154,6 +152,27 @@ func (c *checker) sourceRetention(s *server) {
 		Why: "a stream that stands for longer than the logs are kept has to be set up again",
 		Fix: choose(has, s.setting("binlog_expire_logs_seconds", "259200"), s.setting("expire_logs_days", "3")),
 	})
+}
+
+// managedRetention: on RDS and Aurora a procedure tells. NULL is no retention on RDS for MySQL, where a log goes as soon as
+// it is backed up, and a clean-up in its own time on Aurora.
+func (c *checker) managedRetention(s *server) {
+	const set = "CALL mysql.rds_set_configuration('binlog retention hours', 72)"
+	f := Finding{Code: "SOURCE_RETENTION", Severity: Warn, Fix: set, Why: "a stream that stands for longer than the logs are kept has to be set up again"}
+	_, aurora := s.vars["aurora_version"]
+	hours, err := strconv.Atoi(s.rdsHours)
+	switch {
+	case !s.rdsTold:
+		f.Seen = "unverified: on RDS and Aurora a procedure tells how long logs are kept, and the account may not call it"
+		f.Fix = "GRANT EXECUTE ON PROCEDURE mysql.rds_show_configuration TO " + s.account() + "; then, if it is below 24, " + set
+	case err != nil && !aurora:
+		f.Severity, f.Seen = Must, "binlog retention hours is NULL: RDS purges a log as soon as it is backed up"
+	case err != nil:
+		f.Seen = "binlog retention hours is NULL: Aurora purges logs in its own time"
+	default:
+		f.Seen = fmt.Sprintf("binlog retention hours is %d", hours)
+	}
+	c.want(err == nil && hours*3600 >= minRetention, f)
 }
 
 func (c *checker) sourceIdentity(s *server) {
@@ -180,17 +199,9 @@ func (c *checker) sourceIdentity(s *server) {
 	})
 }
 
-// logPrivileges are what the replication account needs to read the log and to ask for its end.
-func (s *server) logPrivileges() []string {
-	if s.mariaDB() {
-		return []string{"REPLICATION SLAVE", "BINLOG MONITOR"} // The latter is what REPLICATION CLIENT is called since 10.5.
-	}
-	return []string{"REPLICATION SLAVE", "REPLICATION CLIENT"}
-}
-
 // sourcePrivileges checks the replication account. Both privileges are global: they cannot be given on a schema.
 func (c *checker) sourcePrivileges(s *server) {
-	needed := s.logPrivileges()
+	needed := grants.Log(s.mariaDB())
 	missing := s.missing(needed, "*", "*")
 	c.want(len(missing) == 0, Finding{
 		Code: "SOURCE_PRIVILEGES", Severity: Must, Seen: missingText(missing),

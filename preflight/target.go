@@ -5,17 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/binseal/binseal/schema"
-)
-
-// controlSchema holds the progress table (DESIGN.md §2).
-const controlSchema = "binseal"
-
-// What the applier's account needs (facts: an account with exactly these applied every case of a row-based stream).
-var (
-	rowPrivileges     = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
-	ddlPrivileges     = []string{"CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE"}
-	controlPrivileges = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"} // The last two for the marker tables of RENAME.
+	"github.com/binseal/binseal/grants"
 )
 
 // targetSettings checks that the target takes writes, and over TLS alone.
@@ -77,11 +67,11 @@ func (c *checker) bothServers(source, target *server) {
 
 // targetPrivileges checks the applier's account on the control schema and on the included schemas of both servers.
 func (c *checker) targetPrivileges(source, target *server) {
-	missing := target.missing(controlPrivileges, controlSchema, "*")
+	missing := target.missing(grants.Control, grants.ControlSchema, "*")
 	c.want(len(missing) == 0, Finding{
-		Code: "TARGET_CONTROL_SCHEMA", Severity: Must, Seen: controlSchema + ".*: " + missingText(missing),
+		Code: "TARGET_CONTROL_SCHEMA", Severity: Must, Seen: grants.ControlSchema + ".*: " + missingText(missing),
 		Why: "the checkpoint is kept in a table of the target, in the same commit as the rows",
-		Fix: fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX ON `%s`.* TO %s", controlSchema, target.account()),
+		Fix: fmt.Sprintf("GRANT %s ON `%s`.* TO %s", strings.Join(grants.Control, ", "), grants.ControlSchema, target.account()),
 	})
 	schemas := target.schemas()
 	if source != nil {
@@ -98,27 +88,26 @@ func (c *checker) targetPrivileges(source, target *server) {
 // schemaPrivileges takes row privileges that are given table by table, but DDL needs them on the schema: the table
 // of a CREATE is not there yet.
 func (c *checker) schemaPrivileges(s *server, name string) {
-	missing := s.missing(rowPrivileges, name, "*")
+	missing := s.missing(grants.Rows, name, "*")
 	if len(missing) > 0 {
 		missing = nil
 		for _, t := range sorted(s.tables) {
 			if t.schema == name {
-				missing = append(missing, s.missing(rowPrivileges, name, t.base)...)
+				missing = append(missing, s.missing(grants.Rows, name, t.base)...)
 			}
 		}
 		slices.Sort(missing)
 		missing = slices.Compact(missing)
 		if !slices.ContainsFunc(sorted(s.tables), func(t *table) bool { return t.schema == name }) {
-			missing = s.missing(rowPrivileges, name, "*") // Nothing visible there: no table-level grants either.
+			missing = s.missing(grants.Rows, name, "*") // Nothing visible there: no table-level grants either.
 		}
 	}
-	grant := fmt.Sprintf("GRANT %s ON %s.* TO %s", strings.Join(append(slices.Clone(rowPrivileges), ddlPrivileges...), ", "),
-		schema.QuoteName(name), s.account())
+	grant := grants.Schema(name, s.account())
 	c.want(len(missing) == 0, Finding{
 		Code: "TARGET_ROW_PRIVILEGES", Severity: Must, Seen: name + ".*: " + missingText(missing),
 		Why: "row changes could not be applied", Fix: grant,
 	})
-	missing = s.missing(ddlPrivileges, name, "*")
+	missing = s.missing(grants.DDL, name, "*")
 	c.want(len(missing) == 0, Finding{
 		Code: "TARGET_DDL_PRIVILEGES", Severity: Warn, Seen: name + ".*: " + missingText(missing),
 		Why: "the stream would halt at a DDL statement of the source that needs them", Fix: grant,
@@ -198,27 +187,13 @@ func (c *checker) atRest(s *server) {
 		})
 		return
 	}
-	var plain []string
-	for _, t := range sorted(s.tables) {
-		if !t.encrypted {
-			plain = append(plain, t.name)
-		}
-	}
-	var off []string
-	for _, name := range []string{"default_table_encryption", "innodb_redo_log_encrypt", "innodb_undo_log_encrypt", "binlog_encryption"} {
-		if !s.on(name) && (name != "binlog_encryption" || s.on("log_bin")) {
-			off = append(off, name)
-		}
-	}
+	plain, off := s.unencrypted()
 	if len(plain) == 0 && len(off) == 0 {
 		c.want(true, Finding{Code: code, Seen: fmt.Sprintf("the server reports %s with ENCRYPTION='Y', and "+
 			"default, redo, undo and binary log encryption on", count(len(s.tables), "included table"))})
 		return
 	}
-	seen := "unverified: " + count(len(plain), "included table") + " without ENCRYPTION='Y'"
-	if len(off) > 0 {
-		seen += "; off: " + strings.Join(off, ", ")
-	}
+	seen := "unverified: " + unencryptedText(plain, off)
 	c.want(false, Finding{
 		Code: code, Severity: Warn, Seen: seen, Objects: plain,
 		Why: "SQL cannot prove that all data is encrypted at rest; the storage below the server may be, which SQL does not show",

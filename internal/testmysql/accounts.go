@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-)
 
-// ControlSchema is where the daemon keeps its progress table on the target.
-const ControlSchema = "binseal"
+	"github.com/binseal/binseal/grants"
+)
 
 // Run executes statements as root, in order, on one connection.
 func (s *Server) Run(ctx context.Context, statements ...string) error {
@@ -109,51 +108,30 @@ func (s *Server) LogEnd(ctx context.Context) (file string, pos uint64, gtids str
 	return rows[0][0], pos, end[0][0], nil
 }
 
-// CreateReplicationUser makes the account that the daemon uses on a source: it may read tables and the binary log,
-// over TLS only. It is the one of docs/operations.md.
+// CreateReplicationUser makes the account that the daemon uses on a source, by the statements that `binseal print
+// grants-source` prints.
 func (s *Server) CreateReplicationUser(ctx context.Context, user, password string) error {
 	return s.Run(ctx, s.replicationUser(user, password)...)
 }
 
 // replicationUser are the statements that make it.
 func (s *Server) replicationUser(user, password string) []string {
-	client := "REPLICATION CLIENT"
-	if s.Kind == MariaDB {
-		client = "BINLOG MONITOR"
-	}
-	return []string{s.createUser(user, password),
-		"GRANT REPLICATION SLAVE, " + client + " ON *.* TO " + account(user),
-		"GRANT SELECT ON *.* TO " + account(user)}
+	return grants.Source(s.login(user, password), s.Kind == MariaDB, []string{"%"})
 }
 
-// CreateApplierUser makes the account that the daemon uses on a target: reads, writes and DDL on the schemas and
-// on the control schema, over TLS only, and nothing global: no SUPER, no SESSION_VARIABLES_ADMIN, no PROCESS, no
-// CONNECTION_ADMIN. That is less than Aurora's master user has. The account can still list and kill its own
-// sessions.
+// CreateApplierUser makes the account that the daemon uses on a target, by the statements that `binseal print
+// grants-target` prints: less than Aurora's master user has.
 func (s *Server) CreateApplierUser(ctx context.Context, user, password string, schemas ...string) error {
-	statements := []string{s.createUser(user, password)}
-	for _, schema := range append([]string{ControlSchema}, schemas...) {
-		statements = append(statements, fmt.Sprintf(
-			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON %s.* TO %s",
-			quoteName(schema), account(user)))
-	}
-	for _, schema := range schemas { // The control schema has no views and routines.
-		statements = append(statements, fmt.Sprintf("GRANT CREATE VIEW, CREATE ROUTINE, ALTER ROUTINE ON %s.* TO %s", quoteName(schema), account(user)))
-	}
-	return s.Run(ctx, statements...)
+	return s.Run(ctx, s.applierUser(user, password, schemas...)...)
 }
 
-// createUser insists on TLS where the server has it.
-func (s *Server) createUser(user, password string) string {
-	verb := "CREATE USER "
-	if s.Kind == MySQL56 {
-		verb = "GRANT USAGE ON *.* TO " // CREATE USER knows no REQUIRE before 5.7.
-	}
-	statement := verb + account(user) + " IDENTIFIED BY " + quoteText(password)
-	if s.options.NoTLS {
-		return statement
-	}
-	return statement + " REQUIRE SSL"
+func (s *Server) applierUser(user, password string, schemas ...string) []string {
+	return grants.Target(s.login(user, password), schemas)
+}
+
+// login insists on TLS where the server has it.
+func (s *Server) login(user, password string) grants.Login {
+	return grants.Login{User: user, Password: password, Plain: s.options.NoTLS, Old: s.Kind == MySQL56}
 }
 
 func account(user string) string { return quoteText(user) + "@'%'" }

@@ -8,14 +8,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The accounts of the tests on a source are those that docs/operations.md tells to make, statement by statement: what
-// the suite shows, it shows with these privileges and no more.
-func TestReplicationAccountIsTheDocumentedOne(t *testing.T) {
+// The accounts of the tests are those that docs/operations.md tells to make, statement by statement: what the suite shows,
+// it shows with these privileges and no more.
+func TestAccountsAreTheDocumentedOnes(t *testing.T) {
 	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, heading := range map[Kind]string{Newest: "\nOn the source:\n", MariaDB: "\n### A MariaDB source\n"} {
+	for heading, made := range map[string][]string{
+		"\nOn the source:\n":       (&Server{Kind: Newest}).replicationUser("repl", "…"),
+		"\n### A MariaDB source\n": (&Server{Kind: MariaDB}).replicationUser("repl", "…"),
+		"\nOn the target, ":        (&Server{Kind: Newest}).applierUser("applier", "…", "shop"),
+	} {
 		_, section, _ := strings.Cut(string(page), heading)
 		_, block, _ := strings.Cut(section, "```sql\n")
 		block, _, _ = strings.Cut(block, "```")
@@ -24,7 +28,7 @@ func TestReplicationAccountIsTheDocumentedOne(t *testing.T) {
 			statement, _, _ := strings.Cut(line, ";")
 			documented = append(documented, statement)
 		}
-		if diff := cmp.Diff(documented, (&Server{Kind: kind}).replicationUser("repl", "…")); diff != "" {
+		if diff := cmp.Diff(documented, made); diff != "" {
 			t.Errorf("%q (-documented +made):\n%s", heading, diff)
 		}
 	}

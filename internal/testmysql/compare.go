@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/binseal/binseal/grants"
 )
 
 // Compare holds the base tables of the schemas on two servers against each other: the lists of tables, their
@@ -125,7 +127,7 @@ func (c *comparison) tables(ctx context.Context, i int, schemas []string) ([]str
 	query := `SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND `
 	var args []any
 	if len(schemas) == 0 {
-		query += `TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema', '` + ControlSchema + `')`
+		query += `TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema', '` + grants.ControlSchema + `')`
 	} else {
 		query += `TABLE_SCHEMA IN (?` + strings.Repeat(", ?", len(schemas)-1) + `)`
 		for _, s := range schemas {

@@ -1,0 +1,67 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
+)
+
+// atRestSwitches are the settings that encrypt what a MySQL server writes beside the tables.
+var atRestSwitches = []string{"default_table_encryption", "innodb_redo_log_encrypt", "innodb_undo_log_encrypt", "binlog_encryption"}
+
+// AtRest asks a target that AWS knows nothing of. What SQL shows is the server's own word for its files: verified means
+// that every included table, the redo, undo and binary logs and new tables are encrypted by the server. Storage below the
+// server (LUKS, EBS, Aurora's volume) cannot be seen by SQL at all; then the result is unverified.
+func AtRest(ctx context.Context, o Options) change.AtRest {
+	a := change.AtRest{Result: change.AtRestUnverified, Policy: change.AtRestPolicyAny, At: time.Now().UTC(), How: []string{"SQL on the target: server variables, information_schema.TABLES"}}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	c := &checker{options: o}
+	session, err := o.Target.Open(ctx, mysqlconn.SessionOptions{Init: []string{"SET SESSION sql_mode=''"}, Metadata: true})
+	var s *server
+	if err == nil {
+		defer session.Close()
+		s, err = readServer(ctx, session, "target", c.includedOn("target"))
+	}
+	if err != nil {
+		a.Seen, a.How = "the target could not be asked", nil
+		a.Missing = []string{"everything: " + mysqlconn.Describe("target", "read its settings", err).Error()}
+		return a
+	}
+	plain, off := s.unencrypted()
+	if len(plain)+len(off) > 0 {
+		a.Seen = unencryptedText(plain, off)
+		a.Missing = []string{"that the storage below the server is encrypted: SQL does not show it"}
+		return a
+	}
+	a.Result = change.AtRestVerified
+	a.Seen = fmt.Sprintf("the server reports %s with ENCRYPTION='Y', and default, redo, undo and binary log encryption on", count(len(s.tables), "included table"))
+	a.Missing = []string{"where the server's keyring keeps its keys", "the tables that are not included, temporary files, dumps and backups"}
+	return a
+}
+
+// unencrypted lists what the server does not encrypt: included tables and switches.
+func (s *server) unencrypted() (plain, off []string) {
+	for _, t := range sorted(s.tables) {
+		if !t.encrypted {
+			plain = append(plain, t.name)
+		}
+	}
+	off = slices.DeleteFunc(slices.Clone(atRestSwitches), func(name string) bool {
+		return s.on(name) || name == "binlog_encryption" && !s.on("log_bin")
+	})
+	return plain, off
+}
+
+func unencryptedText(plain, off []string) string {
+	seen := count(len(plain), "included table") + " without ENCRYPTION='Y'"
+	if len(off) > 0 {
+		seen += "; off: " + strings.Join(off, ", ")
+	}
+	return seen
+}
