@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/httpapi"
 	"github.com/binseal/binseal/mysqlconn"
 	"github.com/binseal/binseal/schema"
@@ -28,10 +29,11 @@ const (
 	ModeSplit  = "split"  // An epoch is cut into key ranges for several sessions.
 )
 
-// The values of target.at_rest.require that need no cloud API. A key policy ("cmk" or a key's ARN) needs one.
+// The values of target.at_rest.require beside a KMS key's ARN.
 const (
-	AtRestAny  = "any"  // Encrypted with any key; what SQL cannot prove is reported as unverified.
-	AtRestSkip = "skip" // Do not look.
+	AtRestAny  = change.AtRestPolicyAny // Encrypted with any key; what cannot be proven is reported as unverified.
+	AtRestCMK  = "cmk"                  // With a KMS key of one's own, proven by AWS.
+	AtRestSkip = "skip"                 // Do not look.
 )
 
 // Limits of the figures in the file.
@@ -79,7 +81,9 @@ type Target struct {
 
 // AtRest says what the target must prove of its encryption at rest.
 type AtRest struct {
-	Require string `yaml:"require"` // AtRestAny (default) or AtRestSkip.
+	Require string `yaml:"require"` // AtRestAny (default), AtRestCMK, a KMS key's ARN, or AtRestSkip.
+	// Cluster is the target's identifier in RDS, where target.addr does not name it: a name of one's own, a tunnel, a proxy.
+	Cluster string `yaml:"cluster"`
 }
 
 // Start says where a stream begins that has no checkpoint yet; later starts go on from the checkpoint. Exactly one

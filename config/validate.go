@@ -36,7 +36,7 @@ func (d *document) validate(c *Config) error {
 		return d.bad("source.server_id", "server_id 0 is refused by every source",
 			"take a number that no other replica of the source has, or leave the key out")
 	}
-	if err := d.validateAtRest(c.Target.AtRest.Require); err != nil {
+	if err := d.validateAtRest(c.Target.AtRest); err != nil {
 		return err
 	}
 	if err := d.validateStart(c.Start); err != nil {
@@ -120,45 +120,38 @@ func (d *document) validateLeg(leg, addr, user string, p mysqlconn.Password, t t
 	return nil
 }
 
-// validatePassword wants exactly one reference, of a kind that this build resolves.
+// validatePassword wants exactly one reference.
 func (d *document) validatePassword(path string, p mysqlconn.Password) error {
-	given := 0
-	for _, set := range []bool{p.File != "", p.Env != "", p.AWSSecret != "", p.IAM} {
-		if set {
-			given++
-		}
+	err := p.Validate()
+	if err == nil {
+		return nil
 	}
+	key, what, _ := strings.Cut(err.Error(), ":") // mysqlconn begins its errors with the key: password.systemd.
+	key = path + strings.TrimPrefix(key, "password")
+	return d.bad(key, key+":"+what, "write {file: PATH}, {env: NAME}, {systemd: NAME}, {aws_secret: ARN} or {iam: true}")
+}
+
+// keyARN is a KMS key's, in any partition.
+var keyARN = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$`)
+
+func (d *document) validateAtRest(a AtRest) error {
+	const path = "target.at_rest.require"
 	switch {
-	case given == 0:
-		return d.bad(path, path+" is missing", "write {file: PATH} or {env: NAME}")
-	case given > 1:
-		return d.bad(path, path+" has more than one reference", "keep one of file and env")
-	case p.AWSSecret != "":
-		return d.needsAWS(path + ".aws_secret")
-	case p.IAM:
-		return d.needsAWS(path + ".iam")
+	case a.Require == AtRestAny, a.Require == AtRestCMK, a.Require == AtRestSkip, a.Require == "" && !d.has(path):
+	case strings.HasPrefix(a.Require, "arn:") && !keyARN.MatchString(a.Require):
+		return d.bad(path, path+" is not the ARN of a KMS key", "write arn:aws:kms:REGION:ACCOUNT:key/ID; an alias does not name one key for good")
+	case keyARN.MatchString(a.Require):
+	default:
+		return d.bad(path, path+" is not any, cmk, a KMS key's ARN or skip", "write require: any")
+	}
+	if d.has("target.at_rest.cluster") && !clusterName.MatchString(a.Cluster) {
+		return d.bad("target.at_rest.cluster", "target.at_rest.cluster is not the identifier of a cluster or instance", "write the name that the RDS console shows, without the domain")
 	}
 	return nil
 }
 
-// validateAtRest takes the policies that need no cloud API.
-func (d *document) validateAtRest(require string) error {
-	const path = "target.at_rest.require"
-	switch {
-	case require == AtRestAny, require == AtRestSkip, require == "" && !d.has(path):
-		return nil
-	case require == "cmk", strings.HasPrefix(require, "arn:"):
-		return d.needsAWS(path)
-	}
-	return d.bad(path, path+" is not any, cmk, a key's ARN or skip", "write require: any")
-}
-
-// needsAWS refuses what only the AWS API can answer: a promise that cannot be kept is not taken.
-func (d *document) needsAWS(path string) error {
-	return d.bad(path, path+" needs AWS support, which this release of binseal does not have",
-		"use a release of binseal with AWS support (IAM, Secrets Manager, key policies); until then "+
-			"give passwords by file or env, and at_rest: {require: any}")
-}
+// clusterName: 1 to 63 letters, digits and hyphens, beginning with a letter (the RDS API reference, DBClusterIdentifier).
+var clusterName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
 // validateStart wants one way to begin.
 func (d *document) validateStart(s Start) error {

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/binseal/binseal/applier"
+	"github.com/binseal/binseal/change"
 )
 
 // metrics of a stream. There are no labels by table: names can be personal data, and there may be thousands.
@@ -75,6 +76,7 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 		return -1
 	})
 	gauge("prepared_xa", "XA transactions that the source has prepared and not decided.", nil, func() float64 { return float64(s.Lag().PreparedXA) })
+	gauge("source_retention_left_seconds", "How long the stream may stand still before the source purges what it needs, at least; -1 when not known.", nil, s.retentionSeconds)
 	gauge("queue_bytes", "Memory held by the epoch that is being collected.", nil, func() float64 { return float64(s.queueBytes.Load()) })
 	gauge("queue_rows", "Rows in the epoch that is being collected.", nil, func() float64 { return float64(s.queueRows.Load()) })
 	gauge("source_sample_age_seconds", "Time since the source's end was asked; -1 before the first time.", nil,
@@ -86,6 +88,21 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 			return boolean(s.state == st)
 		})
 	}
+	for _, r := range []change.AtRestResult{change.AtRestVerified, change.AtRestUnverified, change.AtRestRefused, change.AtRestSkipped} {
+		gauge("at_rest", "1 for what is known of the target's encryption at rest.", prometheus.Labels{"result": string(r)}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return boolean(s.atRest != nil && s.atRest.Result == r)
+		})
+	}
+	gauge("at_rest_checked_seconds", "When that was found out, Unix time; 0 before.", nil, func() float64 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.atRest == nil {
+			return 0
+		}
+		return float64(s.atRest.At.Unix())
+	})
 	for _, leg := range []string{"source", "target"} {
 		gauge("tls_certificate_not_after_seconds", "Expiry of the peer's certificate, Unix time; 0 before the first handshake.", prometheus.Labels{"side": leg}, func() float64 {
 			s.mu.Lock()
@@ -95,6 +112,14 @@ func registerGauges(reg prometheus.Registerer, s *Stream) {
 				return 0
 			}
 			return float64(e.NotAfter.Unix())
+		})
+		gauge("tls_client_certificate_not_after_seconds", "Expiry of our own certificate (tls.cert), Unix time; 0 without one.", prometheus.Labels{"side": leg}, func() float64 {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if e := s.evidence[leg]; !e.ClientNotAfter.IsZero() {
+				return float64(e.ClientNotAfter.Unix())
+			}
+			return 0
 		})
 		gauge("tls_weak", "1 when the last handshake was one that only tls.legacy allows.", prometheus.Labels{"side": leg}, func() float64 {
 			s.mu.Lock()

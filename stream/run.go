@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/binseal/binseal/applier"
@@ -33,6 +34,26 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 	s.mu.Lock()
 	s.totals.Runs++
 	s.mu.Unlock()
+	if err := s.provenAtRest(ctx); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchAtRest(ctx, end) })
+	s.mu.Lock()
+	s.endRun = end
+	s.mu.Unlock()
+	defer func() {
+		// Ended by ourselves: what else broke then broke for that.
+		if cause := context.Cause(ctx); change.FaultOf(cause) != nil || errors.Is(cause, errReload) {
+			err = cause
+		}
+		s.mu.Lock()
+		s.endRun = nil
+		s.mu.Unlock()
+		end(nil)
+		watching.Wait()
+	}()
 	setup, cancel := context.WithTimeout(ctx, setupLimit)
 	defer cancel()
 	meta, err := s.o.Target.Open(setup, mysqlconn.SessionOptions{Metadata: true, ReadTimeout: metaReadTimeout, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
@@ -63,7 +84,7 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 		return err
 	}
 	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
-		Heartbeat: s.o.Heartbeat, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
+		Heartbeat: s.o.Heartbeat, Listing: &s.listing, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
 	admitted, err := reader.Admit(ctx, st.Checkpoint)
 	if err != nil {
 		return err

@@ -29,12 +29,15 @@ func (s *Stream) sample(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if session == nil && s.hasClaimed() {
-			session = s.openSampler(ctx)
+			if session = s.openSampler(ctx); session != nil {
+				s.askRetention(ctx, session)
+			}
 		}
 		if session != nil && (session.ServerUUID != s.sourceUUID() || !s.look(ctx, session, &sizesAt)) {
 			_ = session.Close()
 			session = nil
 		}
+		s.warnOfRetention()
 		select {
 		case <-ctx.Done():
 			return

@@ -25,7 +25,7 @@ func (s *Stream) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{Stream: s.o.Name, Version: s.o.Version, State: s.state, StartedAt: s.started.UTC(), Owner: s.owner, Mode: string(s.o.Mode),
 		Committed: "strict", Epoch: s.epoch, Lag: lag, Source: s.cp.Source, Problem: s.problem, Totals: s.totals,
-		Ordered: slices.Clone(s.ordered), Checkpt: s.cp, Evidence: []any{}}
+		Ordered: slices.Clone(s.ordered), Checkpt: s.cp, Evidence: []any{}, AtRest: s.atRest, Live: s.connections.List()}
 	if s.lastSplit {
 		st.Committed = "split"
 	}

@@ -45,7 +45,7 @@ type Start struct {
 // Options of a stream.
 type Options struct {
 	Name           string
-	Source, Target *mysqlconn.Endpoint // OnEvidence is set by New.
+	Source, Target *mysqlconn.Endpoint // OnEvidence and Connections are set by New.
 	ServerID       uint32
 	Start          Start
 	Filter         *schema.Filter
@@ -57,6 +57,8 @@ type Options struct {
 	ConfigHash     string
 	// AllowUnencrypted lets DDL through that asks for a table without encryption at rest.
 	AllowUnencrypted bool
+	// AtRest asks who knows for the target's encryption at rest; nil asks nobody. It is called from one goroutine at a time.
+	AtRest func(context.Context) change.AtRest
 	// ExitOnHalt makes Run return when the stream halts, instead of staying up so that its status can tell why.
 	ExitOnHalt bool
 	Heartbeat  time.Duration // Of the source; 0 for the replicator's default.
@@ -77,22 +79,30 @@ type Stream struct {
 	clashed time.Time         // The last clash of server ids; used by Run only.
 	beat    chan struct{}
 
+	connections mysqlconn.Connections // The open ones.
+	listing     replicator.Listing    // Of the source's log.
+
 	queueRows, queueBytes atomic.Int64 // Of the epoch that is being collected.
 
-	mu        sync.Mutex // Guards what follows.
-	state     State
-	started   time.Time
-	owner     string
-	epoch     uint64
-	lastSplit bool
-	problem   *Problem
-	totals    Totals
-	evidence  map[string]tlsconf.Evidence // By leg.
-	ordered   []TableNote
-	reader    *replicator.Reader
-	cp        change.Checkpoint
-	source    string // server_uuid of the source that was switched to last; "" before the first switch.
-	streamed  bool   // Whether a run has come as far as streaming.
+	mu            sync.Mutex // Guards what follows.
+	state         State
+	started       time.Time
+	owner         string
+	epoch         uint64
+	lastSplit     bool
+	problem       *Problem
+	totals        Totals
+	evidence      map[string]tlsconf.Evidence // By leg.
+	expiryTold    map[string]int              // By leg and certificate: how many of expirySteps were told.
+	retention     replicator.Retention        // Of the source.
+	retentionTold bool                        // Whether the last look found little left.
+	endRun        context.CancelCauseFunc     // Of the run under way; nil between two.
+	ordered       []TableNote
+	reader        *replicator.Reader
+	cp            change.Checkpoint
+	source        string         // server_uuid of the source that was switched to last; "" before the first switch.
+	atRest        *change.AtRest // The last answer; nil before the first.
+	streamed      bool           // Whether a run has come as far as streaming.
 }
 
 // New makes a stream that Run starts.
@@ -109,11 +119,12 @@ func New(o Options) (*Stream, error) {
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
-	s := &Stream{o: o, state: StateStarting, started: o.Now(), beat: make(chan struct{}), evidence: map[string]tlsconf.Evidence{}, byName: applier.ByName{}}
+	s := &Stream{o: o, state: StateStarting, started: o.Now(), beat: make(chan struct{}), evidence: map[string]tlsconf.Evidence{}, expiryTold: map[string]int{}, byName: applier.ByName{}}
 	s.lag.now = o.Now
 	s.metrics = newMetrics(o.Registerer, s)
 	s.reads = replicator.NewMetrics(o.Registerer)
 	o.Source.OnEvidence, o.Target.OnEvidence = s.note("source"), s.note("target")
+	o.Source.Connections, o.Target.Connections = &s.connections, &s.connections
 	return s, nil
 }
 
@@ -127,6 +138,7 @@ func (s *Stream) note(leg string) func(tlsconf.Evidence) {
 		if e.Weak && !(known && before.WeakReason == e.WeakReason) {
 			s.o.Logger.Warn("weak TLS allowed by tls.legacy", "addr", e.Peer, "reason", e.WeakReason)
 		}
+		s.warnOfExpiry(e)
 	}
 }
 
@@ -138,6 +150,7 @@ func (s *Stream) Run(ctx context.Context) error {
 	sampling, stop := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { s.sample(sampling) })
 	background.Go(func() { s.tickBeats(sampling) })
+	background.Go(func() { s.watchExpiry(sampling) })
 	defer background.Wait()
 	defer stop()
 
@@ -149,6 +162,11 @@ func (s *Stream) Run(ctx context.Context) error {
 		if ctx.Err() != nil && (err == nil || !change.Halts(err)) {
 			s.setState(StateStopped)
 			return nil
+		}
+		if errors.Is(err, errReload) {
+			s.o.Logger.Info("connecting anew with the credentials and certificates of now")
+			wait = backoffMin
+			continue
 		}
 		if end, final := s.final(ctx, err); final {
 			return end
@@ -166,6 +184,21 @@ func (s *Stream) Run(ctx context.Context) error {
 			return nil
 		}
 		wait = min(2*wait, backoffMax)
+	}
+}
+
+// errReload ends a run so that the next one connects with what the files hold now.
+var errReload = errors.New("told to connect anew")
+
+// Reload lets every connection be made anew, with the passwords, CAs and certificates of now: the epoch in flight is
+// finished and the next run goes on from the record. Without it they are used by the connections that are made anyway.
+// Between two runs it does nothing.
+func (s *Stream) Reload() {
+	s.mu.Lock()
+	end := s.endRun
+	s.mu.Unlock()
+	if end != nil {
+		end(errReload)
 	}
 }
 

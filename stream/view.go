@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
 )
 
 // State is what the stream is doing, in the words of DESIGN.md §5.
@@ -95,21 +96,24 @@ type TableNote struct {
 
 // Status is the body of GET /status.
 type Status struct {
-	Stream    string            `json:"stream"`
-	Version   string            `json:"version"`
-	State     State             `json:"state"`
-	StartedAt time.Time         `json:"started_at"`
-	Owner     string            `json:"owner"` // The claim's random token, short form.
-	Mode      string            `json:"mode"`  // apply.mode of the config.
-	Committed string            `json:"last_commit_mode"`
-	Epoch     uint64            `json:"epoch"`
-	Lag       Lag               `json:"lag"`
-	Source    change.Source     `json:"source"`
-	Evidence  []any             `json:"connections"` // tlsconf.Evidence per leg.
-	Problem   *Problem          `json:"problem,omitempty"`
-	Totals    Totals            `json:"totals"`
-	Ordered   []TableNote       `json:"ordered_tables"`
-	Checkpt   change.Checkpoint `json:"checkpoint"`
+	Stream    string        `json:"stream"`
+	Version   string        `json:"version"`
+	State     State         `json:"state"`
+	StartedAt time.Time     `json:"started_at"`
+	Owner     string        `json:"owner"` // The claim's random token, short form.
+	Mode      string        `json:"mode"`  // apply.mode of the config.
+	Committed string        `json:"last_commit_mode"`
+	Epoch     uint64        `json:"epoch"`
+	Lag       Lag           `json:"lag"`
+	Source    change.Source `json:"source"`
+	Evidence  []any         `json:"connections"` // tlsconf.Evidence per leg.
+	// Live are the open connections, each as both its ends see it.
+	Live    []mysqlconn.Connection `json:"live_connections"`
+	AtRest  *change.AtRest         `json:"at_rest"` // Null before it was looked at.
+	Problem *Problem               `json:"problem,omitempty"`
+	Totals  Totals                 `json:"totals"`
+	Ordered []TableNote            `json:"ordered_tables"`
+	Checkpt change.Checkpoint      `json:"checkpoint"`
 }
 
 // Totals count since the process started.

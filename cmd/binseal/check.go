@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"os"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/config"
@@ -24,11 +26,21 @@ func (a *app) check(ctx context.Context, c *config.Config, l legs) error {
 	}
 	if a.json {
 		writeJSON(a.stdout, report)
-	} else if err := report.WriteText(a.stdout); err != nil {
+	} else if err := report.WriteText(a.stdout, colourOf(a.stdout)); err != nil {
 		return err
 	}
 	if !report.OK {
 		return exitCode(change.ClassEnvironment)
 	}
 	return nil
+}
+
+// colourOf is coloured for a terminal, unless the environment asks for none (no-color.org).
+func colourOf(w io.Writer) preflight.Colour {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return preflight.Plain
+	}
+	info, err := f.Stat()
+	return preflight.Colour(err == nil && info.Mode()&os.ModeCharDevice != 0)
 }

@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/binseal/binseal/awscloud"
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/config"
 	"github.com/binseal/binseal/mysqlconn"
@@ -22,6 +23,11 @@ type legs struct {
 
 // connectable builds both endpoints and the filter. It opens nothing; a CA file that cannot be read shows here.
 func connectable(c *config.Config) (legs, error) {
+	for leg, addr := range map[string]string{"source": c.Source.Addr, "target": c.Target.Addr} {
+		if err := rightEndpoint(leg, addr); err != nil {
+			return legs{}, err
+		}
+	}
 	source, err := endpoint("source", c.Source.Addr, c.Source.User, c.Source.Password, c.Source.TLS)
 	if err != nil {
 		return legs{}, err
@@ -60,6 +66,25 @@ func (a *app) withLegs(do func(context.Context, *config.Config, legs) error) err
 	return do(ctx, c, l)
 }
 
+// rightEndpoint refuses endpoints of RDS that cannot be what the leg needs: readers have no binary log and take no writes,
+// and behind a custom endpoint may be any of them; a proxy does not pass the protocol of replicas on, and its server may be
+// another at each connection.
+func rightEndpoint(leg, addr string) error {
+	host, ok := awscloud.ParseHost(addr)
+	if !ok {
+		return nil
+	}
+	what := map[awscloud.Kind]string{awscloud.ClusterReader: "the cluster's reader endpoint", awscloud.CustomGroup: "a custom endpoint, behind which may be a reader"}[host.Kind]
+	if host.Kind == awscloud.Proxy && leg == "source" {
+		what = "an RDS Proxy, which does not serve replicas"
+	}
+	if what == "" {
+		return nil
+	}
+	return &change.Fault{Code: "BS-ENDPOINT", Class: change.ClassConfig, Where: leg + ".addr", What: addr + " is " + what,
+		Next: "use the cluster endpoint, which leads to the writer (….cluster-….rds.amazonaws.com), or the endpoint of the writer instance"}
+}
+
 func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.Config) (*mysqlconn.Endpoint, error) {
 	client, err := tlsconf.New(leg, tls)
 	if err != nil {
@@ -68,7 +93,7 @@ func endpoint(leg, addr, user string, password mysqlconn.Password, tls tlsconf.C
 			What: "the TLS files cannot be used", Next: "check the files that " + leg + ".tls names",
 		}
 	}
-	provider, err := password.Provider(mysqlconn.Providers{})
+	provider, err := password.Provider(fromAWS(addr, user))
 	if err != nil {
 		return nil, err
 	}

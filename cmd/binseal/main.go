@@ -24,6 +24,8 @@ type grammar struct {
 	Check    checkCommand    `cmd:"" help:"Look at both servers' settings, privileges and tables, and say what to change."`
 	Status   statusCommand   `cmd:"" help:"Show what the running daemon does, and its lag."`
 	Position positionCommand `cmd:"" help:"Show where a stream stands, skip a transaction, or set where it goes on."`
+	Print    printCommand    `cmd:"" help:"Print least-privilege documents: the IAM policy, the grants on both servers."`
+	Evidence evidenceCommand `cmd:"" help:"Prove what is encrypted: a dated report of both legs and the target's disks, for an auditor's file."`
 	Demo     demoCommand     `cmd:"" help:"Fetch real MySQL servers and show a stream: load, kill, resume, compare."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }

@@ -17,6 +17,13 @@ type positionCommand struct {
 	Skip   positionSkip   `cmd:"" help:"Take one transaction for applied, so that the stream goes on behind it: do its work on the target first."`
 	Set    positionSet    `cmd:"" help:"Go on at another position of the same source, or of any after the target was loaded again."`
 	Settle positionSettle `cmd:"" help:"After BS-DDL-DOUBT: say whether the statement that was about to run has run."`
+
+	FromRDSEvent   fromRDSEvent   `cmd:"" name:"from-rds-event" help:"Print the start of a stream into a restored or cloned cluster, from an event of RDS."`
+	FromXtraBackup fromXtraBackup `cmd:"" name:"from-xtrabackup" help:"The same from xtrabackup_binlog_info."`
+	FromMyDumper   fromMyDumper   `cmd:"" name:"from-mydumper" help:"From mydumper's file metadata."`
+	FromMySQLDump  fromMySQLDump  `cmd:"" name:"from-mysqldump" help:"From the head of a dump of mysqldump."`
+	FromMySQLSh    fromMySQLSh    `cmd:"" name:"from-mysqlsh" help:"From @.json of MySQL Shell's dump."`
+	FromShowStatus fromShowStatus `cmd:"" name:"from-show-status" help:"From what SHOW BINARY LOG STATUS, SHOW MASTER STATUS or SHOW REPLICA STATUS has printed."`
 }
 
 type positionShow struct{}

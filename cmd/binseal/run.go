@@ -54,6 +54,10 @@ func (r runCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	proof, err := atRest(c, l)
+	if err != nil {
+		return err
+	}
 	ctx, release := stopOnSignal(context.Background(), logger)
 	defer release()
 	listener, err := httpapi.Listen(ctx, c.HTTP)
@@ -64,13 +68,14 @@ func (r runCommand) Run(a *app) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s, err := stream.New(stream.Options{
 		Name: c.Stream, Source: l.source, Target: l.target, ServerID: c.Source.ServerID, Start: startOf(c.Start),
-		Filter: l.filter, Routes: l.routes, Rules: l.rules, Mode: applier.Mode(c.Apply.Mode), Sessions: c.Apply.Sessions, EpochRows: c.Apply.EpochRows, ConfigHash: hash, AllowUnencrypted: c.Target.AtRest.Require == config.AtRestSkip, ExitOnHalt: r.ExitOnHalt,
+		Filter: l.filter, Routes: l.routes, Rules: l.rules, Mode: applier.Mode(c.Apply.Mode), Sessions: c.Apply.Sessions, EpochRows: c.Apply.EpochRows, ConfigHash: hash, AllowUnencrypted: c.Target.AtRest.Require == config.AtRestSkip, AtRest: proof, ExitOnHalt: r.ExitOnHalt,
 		Registerer: registry, Logger: logger, Version: version(), Now: clock,
 	})
 	if err != nil {
 		listener.Close()
 		return err
 	}
+	defer onHangup(logger, l, s.Reload)()
 	return serve(ctx, s, listener, registry, logger)
 }
 

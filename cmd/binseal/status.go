@@ -119,6 +119,9 @@ func statusText(s stream.Status) string {
 	for _, e := range s.Evidence {
 		line("connection", "%s", evidenceText(e))
 	}
+	if r := s.AtRest; r != nil {
+		line("at rest", "%s: %s", r.Result, r.Seen)
+	}
 	line("apply", "mode %s, last commit %s, epoch %d, owner %s", s.Mode, orDash(s.Committed), s.Epoch, orDash(s.Owner))
 	t := s.Totals
 	line("done", "%d transactions, %d row changes, %d rows written, %d epochs (%d split), %d DDL",

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,13 +114,16 @@ type Rig struct {
 	Rename                   map[string]string // tables.rename.
 	ServerID                 uint32            // source.server_id; 0 for the one derived from the stream's name.
 	AtRest                   string            // The section target.at_rest, as YAML; "" for the default.
+	ClientCert               string            // More of both tls sections: ", cert: …, key: …".
+	TargetPassword           string            // The value of target.password, as YAML; "" for the password's file.
 	Extra                    string            // More lines of the config.
+	Env                      []string          // More of the environment of its processes.
 }
 
 // Options of a rig.
 type Options struct {
 	Mode     string // apply.mode
-	Sessions int    // Default 3.
+	Sessions int    // Default 4.
 	Seed     uint64
 	Source   *testmysql.Server // Shared servers; nil starts new ones.
 	Target   *testmysql.Server
@@ -131,7 +135,7 @@ const password = "chaos-password"
 func NewRig(t testing.TB, o Options) *Rig {
 	t.Helper()
 	if o.Sessions == 0 {
-		o.Sessions = 3
+		o.Sessions = 4 // Two for each of two split epochs at a time.
 	}
 	r := &Rig{Source: o.Source, Target: o.Target, Dir: t.TempDir(), Mode: o.Mode, Sessions: o.Sessions, Name: "chaos", Seed: o.Seed}
 	if r.Source == nil {
@@ -170,17 +174,17 @@ source:
   addr: %s
   user: repl
   password: {file: %q}
-  tls: {ca: %q%s}%s
+  tls: {ca: %q%s%s}%s
 target:
   addr: %s
   user: applier
-  password: {file: %q}
-  tls: {ca: %q}%s
+  password: %s
+  tls: {ca: %q%s}%s
 tables: {include: ["shop.*", %q]%s, rename: %s}
 apply: {mode: %s, sessions: %d%s}
 http: {listen: "%s"}
-%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(), r.serverID(),
-		r.TargetProxy.Addr(), r.path("password"), r.Target.CAFile, prefixed("\n  at_rest: ", r.AtRest),
+%s`, r.Name, r.SourceProxy.Addr(), r.path("password"), r.Source.CAFile, r.legacy(), r.ClientCert, r.serverID(),
+		r.TargetProxy.Addr(), cmp.Or(r.TargetPassword, fmt.Sprintf("{file: %q}", r.path("password"))), r.Target.CAFile, r.ClientCert, prefixed("\n  at_rest: ", r.AtRest),
 		cmp.Or(r.Include, "shop.*"), prefixed(", exclude: ", r.Exclude), flow(r.Rename), r.Mode, r.Sessions, r.epochRows(), listen, r.Extra+extra)
 	f, err := os.CreateTemp(r.Dir, "binseal-*.yaml")
 	must(t, err)
@@ -230,7 +234,14 @@ func prefixed(prefix, text string) string {
 // Command runs one command of binseal with the rig's config to its end and gives its exit code and output.
 func (r *Rig) Command(ctx context.Context, t testing.TB, args ...string) (code int, out string) {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, Binary(t, Normal), append(args, "-c", r.Config(t, "127.0.0.1:0", ""))...)
+	return r.commandBeside(ctx, t, "127.0.0.1:0", args...)
+}
+
+// commandBeside is Command with the listener of a daemon in the config.
+func (r *Rig) commandBeside(ctx context.Context, t testing.TB, listen string, args ...string) (code int, out string) {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, Binary(t, Normal), append(args, "-c", r.Config(t, listen, ""))...)
+	cmd.Env = append(os.Environ(), r.Env...)
 	text, err := cmd.CombinedOutput()
 	if _, ended := errors.AsType[*exec.ExitError](err); !ended {
 		must(t, err)
@@ -276,7 +287,7 @@ func (r *Rig) start(t testing.TB, binary string, env []string) *Daemon {
 	listen := freeAddr(t)
 	d := &Daemon{listen: listen, log: &lockedBuffer{}, done: make(chan struct{})}
 	d.cmd = exec.Command(binary, "run", "-c", r.Config(t, listen, ""))
-	d.cmd.Env = append(os.Environ(), env...)
+	d.cmd.Env = slices.Concat(os.Environ(), r.Env, env)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	must(t, d.cmd.Start())
 	go func() { _ = d.cmd.Wait(); close(d.done) }()
