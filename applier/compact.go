@@ -22,9 +22,11 @@ func (e *epoch) needs() int {
 	return int(int64(e.taken) / int64(e.changes) * int64(e.rows))
 }
 
-// makeRoom compacts an epoch near its bound, when that frees half of its memory: so that less is copied than was read.
+// makeRoom compacts an epoch near its bound, when that is likely to free half of its memory; and when at least as much has
+// come since the last time as was kept then, so that no more is copied than is read: rows that stay may be larger than those
+// that merge, and the estimate knows their mean only.
 func (e *epoch) makeRoom() {
-	if e.bytes >= compactAt && e.needs() <= e.bytes/2 {
+	if e.bytes >= compactAt && e.needs() <= e.bytes/2 && e.bytes >= 2*e.kept {
 		e.compact()
 	}
 }
@@ -51,7 +53,7 @@ func (e *epoch) compact() {
 		r := &e.ordered[i].Row
 		r.Before, r.After = m.copy(r.Before), m.copy(r.After)
 	}
-	e.bytes = m.used
+	e.bytes, e.kept = m.used, m.used
 }
 
 // same reports whether two images are one piece of memory. Images are never empty: each has its null bits.

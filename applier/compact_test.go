@@ -65,6 +65,23 @@ func TestCompactKeepsOrderedRows(t *testing.T) {
 	}
 }
 
+// Large rows that stay beside small ones that merge: the estimate is too low, and copies must not follow each other.
+func TestNoMoreIsCopiedThanIsRead(t *testing.T) {
+	e := newEpoch()
+	e.changes, e.rows, e.taken, e.bytes = 1_000_000, 1_000, compactAt, compactAt
+	e.ordered = []orderedRow{{Row: change.Row{After: make([]byte, compactAt-1000)}}}
+	read, copied := 0, 0
+	for range 100_000 {
+		if e.makeRoom(); e.bytes == e.kept {
+			copied += e.kept
+		}
+		e.bytes, e.taken, read = e.bytes+200, e.taken+200, read+200
+	}
+	if copied > 2*compactAt {
+		t.Errorf("%d bytes are copied while %d are read", copied, read)
+	}
+}
+
 // A backlog of changes of the same rows is few epochs; but none without end, or nothing would ever be committed.
 func TestChangesThatMergeDoNotFillAnEpoch(t *testing.T) {
 	again := func(n uint64) *change.Txn {

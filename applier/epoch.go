@@ -46,6 +46,7 @@ type epoch struct {
 	changes      int // Row changes received.
 	rows         int // Net rows and ordered rows.
 	bytes        int // Memory held by images.
+	kept         int // What compact left of it the last time.
 	taken        int // The same of all changes received: what compact has given up counts.
 	logBytes     uint64
 }

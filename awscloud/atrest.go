@@ -58,6 +58,11 @@ func (c *Cloud) AtRest(ctx context.Context, addr, cluster, policy string) change
 		v.Missing = append(v.Missing, "whose hands the key is in: it is AWS's own, cannot be revoked by the customer and its use is not logged")
 		return v
 	}
+	if st.kind != "" && st.kind != "sse-kms" {
+		v.Seen = "RDS gives the storage's encryption as " + st.kind + ", which this release does not know"
+		v.Missing = append(v.Missing, "that the storage is encrypted: "+v.Seen)
+		return v
+	}
 	v.Seen = "the storage is encrypted with the KMS key " + orUnnamed(st.key)
 	if policy != PolicyAny && policy != PolicyCMK && !sameKey(policy, st.key) {
 		return refused(v, v.Seen+", and not with the one that the policy names")
@@ -73,8 +78,9 @@ func (c *Cloud) withKey(ctx context.Context, v change.AtRest, st storage) change
 	})
 	if err != nil || out.KeyMetadata == nil {
 		v.Missing = append(v.Missing, "that the key is enabled and whose it is: "+reason(err))
-		if v.Policy == PolicyCMK {
-			return v // Unverified: it could be AWS's own key.
+		if v.Policy != PolicyAny {
+			v.Transient = transient(err)
+			return v // Unverified: it could be AWS's own key, or disabled.
 		}
 		v.Result = change.AtRestVerified
 		return v
@@ -83,7 +89,7 @@ func (c *Cloud) withKey(ctx context.Context, v change.AtRest, st storage) change
 	v.KeyManager, v.KeyState = string(out.KeyMetadata.KeyManager), string(out.KeyMetadata.KeyState)
 	v.Seen += fmt.Sprintf(", managed by %s, %s", v.KeyManager, v.KeyState)
 	switch {
-	case out.KeyMetadata.KeyState != kmstypes.KeyStateEnabled:
+	case out.KeyMetadata.KeyState != kmstypes.KeyStateEnabled && out.KeyMetadata.KeyState != kmstypes.KeyStateUpdating: // The latter serves.
 		return refused(v, v.Seen+": RDS loses access to the data when it next needs the key")
 	case v.Policy == PolicyCMK && out.KeyMetadata.KeyManager != kmstypes.KeyManagerTypeCustomer:
 		return refused(v, v.Seen+"; the policy asks for a key of the customer's own")
@@ -98,9 +104,15 @@ func refused(v change.AtRest, seen string) change.AtRest {
 }
 
 func unverified(v change.AtRest, what string, err error) change.AtRest {
-	v.Seen = what + " could not be asked"
+	v.Seen, v.Transient = what+" could not be asked", transient(err)
 	v.Missing = append(v.Missing, what+": "+reason(err))
 	return v
+}
+
+// transient reports that asking again may help.
+func transient(err error) bool {
+	f := change.FaultOf(err)
+	return err != nil && (f == nil || f.Class == change.ClassRuntime)
 }
 
 // reason is an error in few words.
@@ -133,15 +145,22 @@ func (c *Cloud) storageOf(ctx context.Context, addr, cluster string, v *change.A
 	case cluster != "":
 		st, err := c.cluster(ctx, cluster, v)
 		if f := change.FaultOf(err); f != nil && f.Code == "BS-AWS-NOT-FOUND" {
-			return c.instance(ctx, cluster, v)
+			st, err = c.instance(ctx, cluster, v)
+		}
+		switch {
+		case err != nil:
+		case !known || host.Kind == Proxy || host.Kind == GlobalWriter:
+			v.Missing = append(v.Missing, "that "+addr+" leads to "+cluster+": it is not an endpoint of that cluster, and target.at_rest.cluster says so alone")
+		case !contains(st.endpoints, host.Addr):
+			err = elsewhere(addr)
 		}
 		return st, err
 	case !known:
 		return storage{}, &change.Fault{Code: "BS-AWS-ENDPOINT", Class: change.ClassConfig, Where: addr,
 			What: "the address is not an endpoint that AWS has given, so that it is not known whose storage to ask for", Next: "name the cluster in target.at_rest.cluster"}
-	case host.Kind == Proxy:
+	case host.Kind == Proxy, host.Kind == GlobalWriter:
 		return storage{}, &change.Fault{Code: "BS-AWS-ENDPOINT", Class: change.ClassConfig, Where: addr,
-			What: "the address is a proxy's, behind which may be any cluster", Next: "connect to the cluster's endpoint, or name the cluster in target.at_rest.cluster"}
+			What: "the address is a proxy's or a global database's, behind which may be one cluster or another", Next: "connect to the cluster's endpoint, or name the cluster in target.at_rest.cluster"}
 	case host.Kind == Instance:
 		return c.behind(ctx, host, v)
 	}

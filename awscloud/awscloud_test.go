@@ -64,6 +64,12 @@ func TestAtRest(t *testing.T) {
 		"a cluster of that name with another endpoint":  {cluster: with(func(c *testaws.Cluster) { c.Endpoint = strings.Replace(shopEndpoint, "abc", "xyz", 1) }), policy: PolicyAny, want: change.AtRestUnverified, seen: "another endpoint"},
 		"a name of one's own":                           {cluster: encrypted, addr: "db.example", policy: PolicyAny, want: change.AtRestUnverified, seen: "not an endpoint that AWS has given"},
 		"a name of one's own, and the cluster is named": {cluster: encrypted, keys: []testaws.Key{enabled}, addr: "db.example", name: "shop", policy: PolicyCMK, want: change.AtRestVerified},
+		"another cluster is named than the one that is dialled": {cluster: with(func(c *testaws.Cluster) {
+			c.ID, c.Endpoint = "new", "new.cluster-abc123def.eu-west-1.rds.amazonaws.com"
+		}), keys: []testaws.Key{enabled}, name: "new", policy: PolicyCMK, want: change.AtRestUnverified, seen: "another endpoint"},
+		"the key by its ARN, and KMS does not let us ask": {cluster: encrypted, fail: map[string]testaws.Error{"DescribeKey": testaws.Denied}, policy: ownKey, want: change.AtRestUnverified, seen: "does not let this role"},
+		"a type that nobody knows yet":                    {cluster: with(func(c *testaws.Cluster) { c.Encrypted, c.EncryptionType = false, "sse-new" }), policy: PolicyAny, want: change.AtRestUnverified, seen: "does not know"},
+		"a key that is replicated to another region":      {cluster: encrypted, keys: []testaws.Key{{ARN: ownKey, Manager: "CUSTOMER", State: "Updating"}}, policy: PolicyCMK, want: change.AtRestVerified},
 		"a proxy": {cluster: encrypted, addr: "p.proxy-abc.eu-west-1.rds.amazonaws.com", policy: PolicyAny, want: change.AtRestUnverified, seen: "a proxy"},
 	}
 	for name, c := range cases {
@@ -184,7 +190,9 @@ func TestSecretAmidARotation(t *testing.T) {
 	}
 	set(`{"password":"two"}`, `{"password":"one"}`)
 	ask(s, "two", "one") // The server has the new one already.
-	ask(s, "one", "two") // The server has the old one still.
+	ask(s, "one", "two") // The server has the old one still,
+	ask(s, "one")        // which the other sessions of the moment are given first: refusals lock accounts.
+	ask(s, "two", "one")
 	now = now.Add(secretAge + time.Second)
 	set(`three`, `two`)
 	ask(s, "three") // A bare text; and a later dial asks anew.
@@ -241,13 +249,15 @@ func TestTLSRequired(t *testing.T) {
 	}
 }
 
+// Asked without a duration, RDS gives the last hour only.
 func TestEvents(t *testing.T) {
 	fake := testaws.Start(t)
+	at := time.Now().Add(-10 * 24 * time.Hour).UTC().Truncate(time.Second)
 	fake.Set(func(a *testaws.AWS) {
-		a.Events = []testaws.Event{{Source: "shop-1", Message: "Binlog position from crash recovery is mysql-bin-changelog.000003 4278", Date: "2026-11-20T10:00:00Z"}}
+		a.Events = []testaws.Event{{Source: "shop-1", Message: "Binlog position from crash recovery is mysql-bin-changelog.000003 4278", Date: at.Format(time.RFC3339)}}
 	})
 	got, err := open(t).Events(t.Context(), "shop-1")
-	want := []Event{{At: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC), Text: "Binlog position from crash recovery is mysql-bin-changelog.000003 4278"}}
+	want := []Event{{At: at, Text: "Binlog position from crash recovery is mysql-bin-changelog.000003 4278"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -260,6 +270,8 @@ func TestParseHost(t *testing.T) {
 		"big.cluster-custom-abc.ap-southeast-2.rds.amazonaws.com.": {CustomGroup, "big", "ap-southeast-2", "big.cluster-custom-abc.ap-southeast-2.rds.amazonaws.com"},
 		"shop-1.abc.eu-west-1.rds.amazonaws.com":                   {Instance, "shop-1", "eu-west-1", "shop-1.abc.eu-west-1.rds.amazonaws.com"},
 		"P.proxy-abc.eu-west-1.rds.amazonaws.com:3306":             {Proxy, "p", "eu-west-1", "p.proxy-abc.eu-west-1.rds.amazonaws.com"},
+		"g.global-abc.global.rds.amazonaws.com":                    {GlobalWriter, "g", "", "g.global-abc.global.rds.amazonaws.com"},
+		"shop.cluster-abc.cn-north-1.rds.amazonaws.com.cn":         {ClusterWriter, "shop", "cn-north-1", "shop.cluster-abc.cn-north-1.rds.amazonaws.com.cn"},
 		"shop.cluster-abc.rds.cn-north-1.amazonaws.com.cn":         {ClusterWriter, "shop", "cn-north-1", "shop.cluster-abc.rds.cn-north-1.amazonaws.com.cn"},
 	} {
 		got, ok := ParseHost(addr)
@@ -275,16 +287,19 @@ func TestParseHost(t *testing.T) {
 }
 
 func TestPolicyDocument(t *testing.T) {
-	got, err := PolicyDocument(Needs{Logins: []Login{{"cluster-ABC", "applier"}, {"", "repl"}}, Secrets: []string{"arn:aws:secretsmanager:eu-west-1:111122223333:secret:x"}, AtRest: true, Key: ownKey, Region: "eu-west-1", Account: "111122223333"})
+	got, err := PolicyDocument(Needs{Logins: []Login{{"cluster-ABC", "applier", "eu-west-1"}, {"", "repl", "us-gov-west-1"}}, AtRest: true, Key: ownKey, Region: "eu-west-1", Account: "111122223333",
+		Secrets:    []string{"arn:aws:secretsmanager:eu-west-1:111122223333:secret:x", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:y-a1B2c3", "shop/applier"},
+		SecretKeys: []string{otherKey}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"arn:aws:rds-db:eu-west-1:111122223333:dbuser:cluster-ABC/applier"`, `dbuser:*/repl"`, `"secretsmanager:GetSecretValue"`, `"` + ownKey + `"`, `"2012-10-17"`} {
+	for _, part := range []string{`"arn:aws:rds-db:eu-west-1:111122223333:dbuser:cluster-ABC/applier"`, `"arn:aws-us-gov:rds-db:us-gov-west-1:111122223333:dbuser:*/repl"`, `"secretsmanager:GetSecretValue"`,
+		`secret:x-??????"`, `secret:y-a1B2c3"`, `"arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop/applier-??????"`, `"kms:Decrypt"`, `"` + ownKey + `"`, `"2012-10-17"`} {
 		if !strings.Contains(got, part) {
 			t.Errorf("no %s in\n%s", part, got)
 		}
 	}
-	if none, err := PolicyDocument(Needs{}); err != nil || strings.Contains(none, "Action") {
+	if none, err := PolicyDocument(Needs{}); err != nil || strings.Contains(none, "Action") || strings.Contains(none, "null") {
 		t.Errorf("a stream that asks AWS for nothing: %s, %v", none, err)
 	}
 }

@@ -10,6 +10,7 @@ package awscloud
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -80,14 +81,20 @@ func fault(action, where string, err error) error {
 		code = e.ErrorCode()
 		f.Code, f.Class, f.What = "BS-AWS-REFUSED", change.ClassEnvironment, action+" gives the error "+code
 		f.Next = "look the code up in the service's API reference"
+		if e.ErrorFault() == smithy.FaultServer {
+			f.Class, f.Next = change.ClassRuntime, "binseal asks again by itself; see the AWS Health Dashboard if it lasts"
+		}
 	}
 	switch {
+	case stale[code], isCredentials(err): // The latter may wrap an answer of STS.
+		f.Code, f.Class, f.What = "BS-AWS-CREDENTIALS", change.ClassEnvironment, "there are no AWS credentials that work for "+action
+		f.Next = "give the daemon a role (instance profile, task role, IRSA) or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; check the machine's clock"
+		if _, away := errors.AsType[net.Error](err); away && code == "" && !strings.Contains(err.Error(), "IMDS") {
+			f.Class = change.ClassRuntime // Who gives them does not answer.
+		}
 	case denied[code]:
 		f.Code, f.What = "BS-AWS-DENIED", "AWS does not let this role do "+action
 		f.Next = "let an administrator add the statements of `binseal print iam-policy`"
-	case stale[code], code == "" && isCredentials(err):
-		f.Code, f.Class, f.What = "BS-AWS-CREDENTIALS", change.ClassEnvironment, "there are no AWS credentials that work for "+action
-		f.Next = "give the daemon a role (instance profile, task role, IRSA) or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; check the machine's clock"
 	case throttled[code]:
 		f.Code, f.Class, f.What = "BS-AWS-THROTTLED", change.ClassRuntime, "AWS throttles "+action
 		f.Next = "binseal asks again by itself; if it lasts, find who else asks so often in this account"

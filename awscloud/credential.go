@@ -43,8 +43,8 @@ type SecretPassword struct {
 	arn   string
 
 	mu      sync.Mutex // Guards what follows.
-	current string
-	at      time.Time // When current was fetched.
+	current string     // The one to try first.
+	at      time.Time  // When it was fetched.
 }
 
 // SecretPassword prepares to ask for a secret, by ARN or name. Nothing is asked yet.
@@ -68,7 +68,11 @@ func (s *SecretPassword) Password(ctx context.Context, refused ...string) (strin
 	if !slices.Contains(refused, s.current) {
 		return s.current, nil
 	}
-	return s.cloud.secret(ctx, s.arn, "AWSPREVIOUS")
+	previous, err := s.cloud.secret(ctx, s.arn, "AWSPREVIOUS")
+	if err == nil { // The other sessions of this moment need not be refused first: refusals lock accounts.
+		s.current, s.at = previous, s.cloud.now()
+	}
+	return previous, err
 }
 
 // secret fetches one version. Its errors hold no part of the value.

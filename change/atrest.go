@@ -24,6 +24,8 @@ type AtRest struct {
 	How     []string     `json:"how"`               // Who was asked what: "rds:DescribeDBClusters shop in eu-west-1".
 	Missing []string     `json:"missing,omitempty"` // What was not proven, each with its reason.
 	At      time.Time    `json:"at"`
+	// Transient: it is unverified because nobody answered in time; asking again may help.
+	Transient bool `json:"-"`
 	// Of a cluster or instance of RDS; empty elsewhere.
 	Resource       string `json:"resource,omitempty"`        // ARN.
 	ResourceID     string `json:"resource_id,omitempty"`     // DbClusterResourceId: stays over a rename, differs after a restore.

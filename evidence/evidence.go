@@ -58,6 +58,7 @@ type Leg struct {
 type ServerView struct {
 	UUID         string `json:"server_uuid"`
 	Version      string `json:"version"`
+	Account      string `json:"account"` // 'user'@'host', the one of whose accounts the login was taken for.
 	ConnectionID uint64 `json:"connection_id"`
 	SSLVersion   string `json:"ssl_version"`
 	SSLCipher    string `json:"ssl_cipher"`
@@ -115,6 +116,9 @@ func Make(ctx context.Context, o Options) Report {
 		r.not("where the stream stands: %s", err)
 	}
 	r.Daemon = o.Daemon(ctx)
+	if r.Daemon.Problem == "" && len(r.Daemon.Connections) == 0 {
+		r.Daemon.Problem = "it has no connection now"
+	}
 	if r.Daemon.Problem != "" {
 		r.not("that the daemon's own connections are encrypted: it could not be asked (%s); those above are of this report", r.Daemon.Problem)
 	}
@@ -125,7 +129,7 @@ func Make(ctx context.Context, o Options) Report {
 // Complete reports whether both legs and the disks are proven.
 func (r Report) Complete() bool {
 	for _, l := range r.Legs {
-		if l.Socket == nil || l.Server == nil || l.Server.SSLCipher == "" {
+		if !l.bothEnds() {
 			return false
 		}
 	}
@@ -137,6 +141,11 @@ func (r *Report) proven(format string, a ...any) {
 }
 func (r *Report) not(format string, a ...any) {
 	r.NotProven = append(r.NotProven, fmt.Sprintf(format, a...))
+}
+
+// bothEnds reports that both ends tell of one connection.
+func (l Leg) bothEnds() bool {
+	return l.Socket != nil && l.Server != nil && l.Socket.SameAs(l.Server.SSLVersion, l.Server.SSLCipher)
 }
 
 // look opens one connection and asks both ends for it.
@@ -162,6 +171,10 @@ func look(ctx context.Context, endpoint *mysqlconn.Endpoint) Leg {
 			return leg
 		}
 	}
+	if err := s.QueryRow(ctx, "SELECT CURRENT_USER()").Scan(&view.Account); err != nil {
+		leg.Problem = mysqlconn.Describe(e.Leg, "ask for the account", err).Error()
+		return leg
+	}
 	var create string
 	if err := s.QueryRow(ctx, "SHOW CREATE USER CURRENT_USER()").Scan(&create); err == nil { // Not before 5.7.
 		view.AccountRequires = requireOf(create)
@@ -180,7 +193,11 @@ func (r *Report) judge(l Leg) {
 	how := map[tlsconf.Mode]string{tlsconf.VerifyIdentity: "its chain up to the configured CA, its dates and its name", tlsconf.VerifyCA: "its chain up to the configured CA and its dates, not its name",
 		tlsconf.Pin: "its public key, which is pinned"}[s.Verified]
 	r.proven("%s: %s with %s %s to %s; binseal has verified the server's certificate %s by %s, and refuses every other connection", l.Leg, s.Version, s.Cipher, group(s), l.Addr, short(s.Fingerprint), how)
-	r.proven("%s: server %s reports the same connection (%d) as %s with %s", l.Leg, l.Server.UUID, l.Server.ConnectionID, l.Server.SSLVersion, l.Server.SSLCipher)
+	if l.bothEnds() {
+		r.proven("%s: server %s reports its end (connection %d) as %s with %s, as binseal sees its own", l.Leg, l.Server.UUID, l.Server.ConnectionID, l.Server.SSLVersion, l.Server.SSLCipher)
+	} else {
+		r.not("that the %s's leg is one connection: the server reports %s with %s; something in between ends TLS", l.Leg, orUnknown(l.Server.SSLVersion), orUnknown(l.Server.SSLCipher))
+	}
 	if s.Weak {
 		r.not("that the %s's leg withstands who records it: %s (tls.legacy)", l.Leg, s.WeakReason)
 	}
@@ -198,9 +215,9 @@ func (r *Report) judge(l Leg) {
 	}
 	switch l.Server.AccountRequires {
 	case "SSL", "X509", "SPECIFIED":
-		r.proven("%s: the server refuses the account %s without TLS (REQUIRE %s)", l.Leg, l.User, l.Server.AccountRequires)
+		r.proven("%s: the server refuses the account %s without TLS (REQUIRE %s)", l.Leg, l.Server.Account, l.Server.AccountRequires)
 	default:
-		r.not("that nobody uses the account %s on the %s without TLS: its REQUIRE is %s", l.User, l.Leg, orUnknown(l.Server.AccountRequires))
+		r.not("that nobody uses the account %s on the %s without TLS: its REQUIRE is %s", l.Server.Account, l.Leg, orUnknown(l.Server.AccountRequires))
 	}
 }
 
@@ -283,6 +300,12 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, "\ntarget at rest: %s (policy %s)\n", r.AtRest.Result, r.AtRest.Policy)
+	if len(r.Daemon.Connections) > 0 {
+		fmt.Fprintf(&b, "\nthe daemon, %s, has %d connections\n", r.Daemon.State, len(r.Daemon.Connections))
+	}
+	for _, c := range r.Daemon.Connections {
+		fmt.Fprintf(&b, "  %-6s %-6s connection %d: %s %s here, %s %s there, certificate %s\n", c.Leg, c.Use, c.ConnectionID, c.Version, c.Cipher, c.ServerVersion, c.ServerCipher, short(c.Fingerprint))
+	}
 	list := func(title string, lines []string) {
 		fmt.Fprintf(&b, "\n%s\n", title)
 		for _, l := range lines {

@@ -85,6 +85,11 @@ func Target(l Login, schemas []string) []string {
 	return all
 }
 
+// Retention lets the account on a source of RDS or Aurora ask how long the log is kept.
+func Retention(l Login) string {
+	return "GRANT EXECUTE ON PROCEDURE mysql.rds_show_configuration TO " + l.account()
+}
+
 // Schema gives an account, as GRANT writes it, what it needs on one schema of the target.
 func Schema(schema, account string) string {
 	return fmt.Sprintf("GRANT %s ON %s TO %s", strings.Join(slices.Concat(Rows, DDL, See), ", "), scope(schema), account)

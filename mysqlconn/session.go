@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/tlsconf"
 )
 
@@ -72,7 +73,7 @@ func (e *Endpoint) Open(ctx context.Context, o SessionOptions) (*Session, error)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if dialCtx.Err() != nil {
+	if n, _ := Number(err); dialCtx.Err() != nil && change.FaultOf(err) == nil && n == 0 {
 		err = errDialTimeout // The driver gives the context's error, which says nothing about the leg.
 	}
 	if ex := *explain(err); ex.kind == kindLost || ex.kind == kindUnsent {

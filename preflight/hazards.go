@@ -64,7 +64,7 @@ func (s *server) readHazards(ctx context.Context, q querier) error {
 
 // readOpen finds the oldest open transaction; it needs PROCESS.
 func (s *server) readOpen(ctx context.Context, q querier) {
-	_ = each(ctx, q, "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()), trx_mysql_thread_id, trx_rows_modified FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id<>0 ORDER BY trx_started LIMIT 1", func(row []string) {
+	_ = each(ctx, q, "SELECT TIMESTAMPDIFF(SECOND, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00'), UTC_TIMESTAMP()), trx_mysql_thread_id, trx_rows_modified FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id<>0 ORDER BY trx_started LIMIT 1", func(row []string) {
 		seconds, err := strconv.ParseInt(row[0], 10, 64)
 		if err != nil {
 			return
@@ -98,9 +98,13 @@ func (c *checker) longTransactions(s *server) {
 	if s.leg == "target" {
 		why = "it may hold locks on rows that the stream writes, which then waits for 10 s and starts again"
 	}
+	end := "KILL " + t.id
+	if s.managed() {
+		end = "CALL mysql.rds_kill(" + t.id + ")"
+	}
 	c.want(t.age < cmp.Or(c.options.LongTransaction, longTransaction), Finding{
 		Code: s.upper() + "_LONG_TRANSACTION", Severity: Warn, Seen: choose(t.id == "", "no open transaction", fmt.Sprintf("connection %s has had a transaction open for %s, with %d changed rows", t.id, t.age, t.rows)),
-		Why: why, Fix: "end it, or KILL " + t.id,
+		Why: why, Fix: "end it, or " + end,
 	})
 }
 

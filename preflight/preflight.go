@@ -63,6 +63,8 @@ type Options struct {
 	FromPast bool
 	// LongTransaction is how long one may be open without a warning; 0 is a minute.
 	LongTransaction time.Duration
+	// AtRest is what somebody who knows has said of the target; nil takes the target's own word.
+	AtRest *change.AtRest
 	// SkipAtRest: the operator wrote at_rest: {require: skip}.
 	SkipAtRest bool
 }

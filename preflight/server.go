@@ -110,10 +110,7 @@ func readServer(ctx context.Context, q querier, leg string, included included) (
 	}); err != nil {
 		return nil, err
 	}
-	list := "'" + strings.Join(variables, "','") + "'"
-	if err := each(ctx, q, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ("+list+")", func(row []string) {
-		s.vars[row[0]] = row[1]
-	}); err != nil {
+	if err := s.readVariables(ctx, q, variables); err != nil {
 		return nil, err
 	}
 	if err := each(ctx, q, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_version','Ssl_cipher')", func(row []string) {
@@ -140,6 +137,11 @@ func readServer(ctx context.Context, q querier, leg string, included included) (
 	}
 	s.readReplication(ctx, q)
 	return s, s.readHazards(ctx, q)
+}
+
+func (s *server) readVariables(ctx context.Context, q querier, names []string) error {
+	list := "'" + strings.Join(names, "','") + "'"
+	return each(ctx, q, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ("+list+")", func(row []string) { s.vars[row[0]] = row[1] })
 }
 
 // readReplication reads what needs the replication privileges. An account without them gets errors here; the

@@ -25,7 +25,12 @@ func (c *checker) sourceTLS(e tlsconf.Evidence) {
 
 // setting is the fix that sets a variable for good: before 8.0, and in MariaDB, a server does not keep it over a restart
 // by itself.
+//
+// On RDS and Aurora no account may: there it is a parameter of the group.
 func (s *server) setting(name, value string) string {
+	if s.managed() {
+		return fmt.Sprintf("%s=%s in the parameter group (of the cluster, on Aurora); a static parameter needs a reboot", name, value)
+	}
 	if s.mariaDB() || s.major() < 800 {
 		return fmt.Sprintf("SET GLOBAL %s=%s, and the same in my.cnf", name, value)
 	}
@@ -73,7 +78,7 @@ func (c *checker) sourceParts(s *server) {
 	c.want(options == "" || !strings.EqualFold(image, "MINIMAL"), Finding{
 		Code: "SOURCE_ROW_VALUE_OPTIONS", Severity: Warn, Seen: "binlog_row_value_options=" + options + " with binlog_row_image=" + image,
 		Why: "the log then holds differences to JSON documents that it does not show: they change what the target has, and a document that differs there already is noticed only where a path is missing",
-		Fix: "SET PERSIST binlog_row_image=FULL, with which differences are made whole before they are applied; or SET PERSIST binlog_row_value_options=''",
+		Fix: s.setting("binlog_row_image", "FULL") + ", with which differences are made whole before they are applied; or " + s.setting("binlog_row_value_options", "''"),
 	})
 }
 
@@ -124,6 +129,9 @@ func (c *checker) sourceGTID(s *server) {
 		severity = Must
 	}
 	fix := "SET PERSIST enforce_gtid_consistency=ON; then gtid_mode to OFF_PERMISSIVE, ON_PERMISSIVE and ON, one after the other"
+	if s.managed() {
+		fix = "enforce_gtid_consistency=ON and gtid-mode=ON in the parameter group, through OFF_PERMISSIVE and ON_PERMISSIVE, a reboot each"
+	}
 	if s.major() < 507 {
 		fix = "start mysqld with gtid_mode=ON, enforce-gtid-consistency and log-slave-updates: 5.6 cannot be switched while it runs"
 	}

@@ -54,9 +54,9 @@ const systemSchemas = "('mysql','sys','information_schema','performance_schema',
 // included gives the source's name of a replicated table; false for a table that is not.
 type included func(schema.Name) (source schema.Name, ok bool)
 
-// readTables loads the included tables: one query per kind of fact for the whole server.
-func (s *server) readTables(ctx context.Context, q querier, included included) error {
-	err := each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS, TABLE_TYPE FROM information_schema.TABLES"+
+// readList loads the included tables by their names.
+func (s *server) readList(ctx context.Context, q querier, included included) error {
+	return each(ctx, q, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, CREATE_OPTIONS, TABLE_TYPE FROM information_schema.TABLES"+
 		" WHERE TABLE_TYPE IN ('BASE TABLE','SYSTEM VERSIONED','SEQUENCE') AND TABLE_SCHEMA NOT IN "+systemSchemas, func(row []string) {
 		if source, ok := included(schema.Name{Schema: row[0], Table: row[1]}); ok {
 			options := strings.ToUpper(row[3])
@@ -66,6 +66,11 @@ func (s *server) readTables(ctx context.Context, q querier, included included) e
 			}
 		}
 	})
+}
+
+// readTables loads the included tables: one query per kind of fact for the whole server.
+func (s *server) readTables(ctx context.Context, q querier, included included) error {
+	err := s.readList(ctx, q, included)
 	if err != nil || len(s.tables) == 0 {
 		return err
 	}

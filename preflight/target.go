@@ -29,17 +29,17 @@ func (c *checker) targetSettings(s *server) {
 	c.want(s.on("require_secure_transport"), Finding{
 		Code: "TARGET_REQUIRE_TLS", Severity: Warn, Seen: "require_secure_transport=" + s.vars["require_secure_transport"],
 		Why: "binseal uses TLS whatever the server says, but other clients may connect to the target in plain text",
-		Fix: "SET PERSIST require_secure_transport=ON (Aurora: the cluster parameter of that name)",
+		Fix: s.setting("require_secure_transport", "ON"),
 	})
 	c.want(strings.EqualFold(s.vars["default_storage_engine"], "InnoDB"), Finding{
 		Code: "TARGET_ENGINE", Severity: Must, Seen: "default_storage_engine=" + s.vars["default_storage_engine"],
 		Why: "a table created without ENGINE would not be transactional, and rows would not commit with the checkpoint",
-		Fix: "SET PERSIST default_storage_engine=InnoDB",
+		Fix: s.setting("default_storage_engine", "InnoDB"),
 	})
 	c.want(!s.on("sql_require_primary_key"), Finding{
 		Code: "TARGET_REQUIRE_PRIMARY_KEY", Severity: Warn, Seen: "sql_require_primary_key=" + s.vars["sql_require_primary_key"],
 		Why: "CREATE TABLE without a primary key in the stream would be refused, and the stream would halt there",
-		Fix: "SET PERSIST sql_require_primary_key=OFF, if the source creates such tables",
+		Fix: s.setting("sql_require_primary_key", "OFF") + ", if the source creates such tables",
 	})
 }
 
@@ -55,7 +55,7 @@ func (c *checker) bothServers(source, target *server) {
 	c.want(okA && okB && b >= a, Finding{
 		Code: "TARGET_MAX_ALLOWED_PACKET", Severity: Must, Seen: fmt.Sprintf("target %d bytes, source %d bytes", b, a),
 		Why: "a row that the source took may not fit into a statement for the target",
-		Fix: fmt.Sprintf("SET PERSIST max_allowed_packet=%d on the target", max(a, b)),
+		Fix: "on the target, " + target.setting("max_allowed_packet", fmt.Sprint(max(a, b))),
 	})
 	x, y := source.vars["lower_case_table_names"], target.vars["lower_case_table_names"]
 	c.want(x == y, Finding{
@@ -102,7 +102,7 @@ func (c *checker) schemaPrivileges(s *server, name string) {
 			missing = s.missing(grants.Rows, name, "*") // Nothing visible there: no table-level grants either.
 		}
 	}
-	grant := grants.Schema(name, s.account())
+	grant := grants.Schema(grants.Pattern(name), s.account())
 	c.want(len(missing) == 0, Finding{
 		Code: "TARGET_ROW_PRIVILEGES", Severity: Must, Seen: name + ".*: " + missingText(missing),
 		Why: "row changes could not be applied", Fix: grant,
@@ -163,7 +163,7 @@ func (c *checker) targetEvents(s *server) {
 		Code: "TARGET_EVENTS", Severity: Warn, Objects: s.events,
 		Seen: fmt.Sprintf("event_scheduler=%s, %s enabled in included schemas", s.vars["event_scheduler"], count(len(s.events), "visible event")),
 		Why:  "their effect on the source is in the log; on the target they would run a second time and the data would differ",
-		Fix:  "SET PERSIST event_scheduler=OFF on the target until cutover, or ALTER EVENT … DISABLE",
+		Fix:  "on the target until cutover, " + s.setting("event_scheduler", "OFF") + "; or ALTER EVENT … DISABLE",
 	})
 	blind := slices.DeleteFunc(s.schemas(), func(name string) bool { return s.may("EVENT", name, "*") })
 	if running && len(s.events) == 0 && len(blind) > 0 {
@@ -171,7 +171,7 @@ func (c *checker) targetEvents(s *server) {
 			Code: "TARGET_EVENTS_VISIBLE", Severity: Info, Objects: blind,
 			Seen: "unverified: event_scheduler=ON and the account may not see events in " + count(len(blind), "included schema"),
 			Why:  "events that change included tables would run on both servers",
-			Fix:  "SET PERSIST event_scheduler=OFF on the target until cutover, or look into information_schema.EVENTS as an administrator",
+			Fix:  "on the target until cutover, " + s.setting("event_scheduler", "OFF") + "; or look into information_schema.EVENTS as an administrator",
 		})
 	}
 }
@@ -185,6 +185,10 @@ func (c *checker) atRest(s *server) {
 			Code: code, Severity: Info, Seen: "not looked at: at_rest.require is skip",
 			Why: "nothing is said about how the target stores its data", Fix: "",
 		})
+		return
+	}
+	if c.options.AtRest != nil {
+		c.atRestPolicy(*c.options.AtRest)
 		return
 	}
 	plain, off := s.unencrypted()

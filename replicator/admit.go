@@ -1,8 +1,10 @@
 package replicator
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/binseal/binseal/change"
+	"github.com/binseal/binseal/mysqlconn"
 )
 
 // SameSource holds a server's identity against a checkpoint's: a *change.Fault BS-SOURCE-CHANGED when they differ.
@@ -163,24 +166,38 @@ func dumpFault(err error) (f error, ok bool) {
 // commits, and could deadlock (facts/aurora.md §2.2, release notes of 3.08 and 3.09).
 const listEvery = time.Minute
 
-// Listing keeps runs that follow each other quickly from listing the log's files each time. Its zero value is ready; safe
-// for concurrent use.
+// Listing keeps the list of a log's files for a minute. Its zero value is ready; safe for concurrent use.
 type Listing struct {
 	mu     sync.Mutex // Guards what follows.
 	server string
 	at     time.Time
+	files  []LogFile
 }
 
-// due reports whether a server may be asked, and takes that it is.
-func (l *Listing) due(server string) bool {
+// kept gives the list of a server if it is less than a minute old. Its last file may have grown since.
+func (l *Listing) kept(server string) ([]LogFile, bool) {
 	if l == nil {
-		return true
+		return nil, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.server == server && time.Since(l.at) < listEvery {
-		return false
+	return slices.Clone(l.files), l.server == server && time.Since(l.at) < listEvery
+}
+
+// Sizes is LogSizes, asked at most once a minute.
+func (l *Listing) Sizes(ctx context.Context, s *mysqlconn.Session) ([]LogFile, error) {
+	if files, ok := l.kept(s.ServerUUID); ok {
+		return files, nil
 	}
-	l.server, l.at = server, time.Now()
-	return true
+	return l.ask(ctx, s)
+}
+
+func (l *Listing) ask(ctx context.Context, s *mysqlconn.Session) ([]LogFile, error) {
+	files, err := LogSizes(ctx, s)
+	if err == nil && l != nil {
+		l.mu.Lock()
+		l.server, l.at, l.files = s.ServerUUID, time.Now(), slices.Clone(files)
+		l.mu.Unlock()
+	}
+	return files, err
 }

@@ -45,6 +45,8 @@ type Config struct {
 	// MaxRowBytes is the largest event, in bytes; an event of inserts or deletes, whose rows have one image, or of JSON
 	// documents in parts, which are made whole, may have half of it. Above it the event is refused with BS-TOO-LARGE.
 	MaxRowBytes int
+	Known       *SourceInfo // What the source has said of itself, at KnownAt; nil lets Admit ask.
+	KnownAt     time.Time
 	Listing     *Listing // Shared by the readers of one stream; nil lists the log's files whenever that is of use.
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.
@@ -59,6 +61,9 @@ const maxPartRows = 100_000
 // for concurrent use.
 type Reader struct {
 	cfg Config
+
+	known   *SourceInfo // As of knownAt; used by one goroutine.
+	knownAt time.Time
 
 	mu     sync.Mutex // Guards pos, gtids and seenAt.
 	pos    change.Position
@@ -86,7 +91,7 @@ func New(c Config) *Reader {
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil)
 	}
-	return &Reader{cfg: c}
+	return &Reader{cfg: c, known: c.Known, knownAt: c.KnownAt}
 }
 
 // ReadPos is how far the source's log was read: the end of the last event, the transactions received whole (a copy),

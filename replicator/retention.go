@@ -33,8 +33,11 @@ func AskRetention(ctx context.Context, s *mysqlconn.Session) (Retention, error) 
 		return Retention{}, err
 	}
 	_, aurora := vars["aurora_version"]
-	if managed {
+	switch {
+	case managed:
 		return ofHours(hours, aurora), nil
+	case aurora, strings.HasPrefix(vars["basedir"], "/rdsdbbin"):
+		return Retention{}, nil // The account may not ask, and the variables say nothing of what RDS does.
 	}
 	return ofVariables(vars), nil
 }
@@ -42,7 +45,7 @@ func AskRetention(ctx context.Context, s *mysqlconn.Session) (Retention, error) 
 // rdsRetention asks RDS's own procedure; managed is false where there is none.
 func rdsRetention(ctx context.Context, s *mysqlconn.Session) (hours string, managed bool, err error) {
 	rows, err := s.QueryContext(ctx, origin+"CALL mysql.rds_show_configuration")
-	if n, _ := mysqlconn.Number(err); n == errNoProcedure || n == errNoExecute {
+	if n, _ := mysqlconn.Number(err); n == errNoProcedure || n == errNoExecute { // The latter also where there is none.
 		return "", false, nil
 	}
 	if err != nil {
@@ -71,7 +74,7 @@ func ofHours(hours string, aurora bool) Retention {
 }
 
 func retentionVariables(ctx context.Context, q querier) (map[string]string, error) {
-	rows, err := q.QueryContext(ctx, origin+"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_expire_logs_seconds','binlog_expire_logs_auto_purge','expire_logs_days','aurora_version')")
+	rows, err := q.QueryContext(ctx, origin+"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_expire_logs_seconds','binlog_expire_logs_auto_purge','expire_logs_days','aurora_version','basedir')")
 	if err != nil {
 		return nil, mysqlconn.Describe("source", "ask for its retention", err)
 	}

@@ -57,7 +57,7 @@ func TestRetentionOfAServer(t *testing.T) {
 	}
 	ask(Retention{Known: true, Keep: 720 * time.Hour})
 	s.Exec(t, `CREATE PROCEDURE mysql.rds_show_configuration() SELECT 'binlog retention hours' AS name, '48' AS value, 'binlog retention hours specifies the duration in hours before binary logs are automatically deleted.' AS description`)
-	ask(Retention{Known: true, Keep: 720 * time.Hour}) // No EXECUTE on it.
+	ask(Retention{Known: true, Keep: 720 * time.Hour}) // No EXECUTE on it, and by its folder it is not of RDS.
 	s.Exec(t, "GRANT EXECUTE ON PROCEDURE mysql.rds_show_configuration TO "+replUser)
 	ask(Retention{Known: true, Keep: 48 * time.Hour})
 }

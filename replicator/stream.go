@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"time"
 
@@ -87,8 +88,19 @@ func told(info SourceInfo, yield func(*change.Txn) error) func(*change.Txn) erro
 	}
 }
 
-// check asks the source, on a plain session, whether it can go on at the checkpoint.
+// knownFor is how long what a source has said of itself is not asked again: the steps of one start follow each other within
+// it, and the dump connection makes sure that it leads to the same server.
+const knownFor = 5 * time.Second
+
+// check finds out whether the source can go on at the checkpoint. What is known already may admit it, and never refuse it:
+// since it was asked the source may have executed what an old owner of the stream has committed on the target.
 func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo, error) {
+	if r.known != nil && time.Since(r.knownAt) < knownFor {
+		files, ok := r.cfg.Listing.kept(r.known.ServerUUID)
+		if (ok || from.ByGTID) && r.fits(*r.known, grown(files), from) == nil {
+			return *r.known, nil
+		}
+	}
 	s, err := r.cfg.Endpoint.Open(ctx, mysqlconn.SessionOptions{ReadTimeout: setupPatience})
 	if err != nil {
 		return SourceInfo{}, err
@@ -98,20 +110,36 @@ func (r *Reader) check(ctx context.Context, from change.Checkpoint) (SourceInfo,
 	if err != nil {
 		return info, err
 	}
-	if err := sameCase(info.LowerCaseNames, r.cfg.LowerCaseNames); err != nil {
-		return info, err
-	}
 	var files []LogFile
 	if !from.ByGTID {
-		if !r.cfg.Listing.due(info.ServerUUID) {
-			// Within a minute this server had the position, or one before it; if it has not any more, the dump says so.
-			return info, at(sameSource(from.Source, info.Source), from.Pos, from.Evidence.GTID)
-		}
-		if files, err = LogSizes(ctx, s); err != nil {
-			return info, err
+		kept, ok := r.cfg.Listing.kept(info.ServerUUID)
+		if files = grown(kept); !ok || r.fits(info, files, from) != nil {
+			if files, err = r.cfg.Listing.ask(ctx, s); err != nil {
+				return info, err
+			}
 		}
 	}
-	return info, at(admit(info, files, from), from.Pos, from.Evidence.GTID)
+	if err := r.fits(info, files, from); err != nil {
+		return info, err
+	}
+	r.known, r.knownAt = &info, time.Now()
+	return info, nil
+}
+
+// grown is a list that was kept: how long its last file is by now is not known.
+func grown(files []LogFile) []LogFile {
+	if len(files) > 0 {
+		files[len(files)-1].Size = math.MaxUint64
+	}
+	return files
+}
+
+// fits admits a checkpoint.
+func (r *Reader) fits(info SourceInfo, files []LogFile, from change.Checkpoint) error {
+	if err := sameCase(info.LowerCaseNames, r.cfg.LowerCaseNames); err != nil {
+		return err
+	}
+	return at(admit(info, files, from), from.Pos, from.Evidence.GTID)
 }
 
 // dial opens the dump connection and makes sure that it leads to the same server as the check.

@@ -27,6 +27,10 @@ func MyDumper(text string) (Found, error) {
 			at = replica
 			continue
 		default:
+			if strings.HasPrefix(head, "replication.") { // By channel.
+				at = replica
+				continue
+			}
 			if strings.HasPrefix(line, "[") {
 				at = nil // A table's.
 				continue
@@ -78,7 +82,11 @@ var (
 
 // MySQLDump reads the head of a dump: the commented or executed CHANGE MASTER TO or CHANGE REPLICATION SOURCE TO of
 // --source-data, SET @@GLOBAL.GTID_PURGED, and MariaDB's SET GLOBAL gtid_slave_pos. It reads up to the first data.
-func MySQLDump(r io.Reader) (Found, error) {
+//
+// GTID_PURGED without a file and position was read without a lock: with --single-transaction alone mysqldump begins its
+// snapshot first and asks for the set later, so that the set may hold transactions that the dump does not have (MySQL bug
+// 33630199). It is taken only of a server that was quiescent: that took no writes meanwhile.
+func MySQLDump(r io.Reader, quiescent bool) (Found, error) {
 	const from = "the dump's head"
 	var head strings.Builder
 	in := bufio.NewReader(io.LimitReader(r, maxText))
@@ -114,9 +122,13 @@ func MySQLDump(r io.Reader) (Found, error) {
 	if gtid == "" {
 		gtid = parts[1]
 	}
+	if gtid != "" && parts[2] == "" && !quiescent {
+		return Found{}, unreadable(from+": its GTID set was read without a lock and may hold transactions that the dump does not have: their rows would be lost", nil,
+			"dump with --source-data=2 --single-transaction (where FLUSH TABLES WITH READ LOCK is refused, as on RDS: dump a replica or a restored copy that takes no writes), or say --quiescent if the server took no writes while it was dumped")
+	}
 	f, err := newFound(from, gtid, parts[2], parts[3])
 	if err == nil {
-		f.Notes = append(f.Notes, "the position is the dump's only if it was made with --single-transaction or under a lock")
+		f.Notes = append(f.Notes, "the position is the dump's only if it was made with --single-transaction or --lock-all-tables")
 	}
 	return f, err
 }
@@ -162,7 +174,10 @@ func MySQLShell(text string, done bool) (Found, error) {
 // drawn table, or divided by tabs.
 func ShowStatus(text string) (Found, error) {
 	const from = "SHOW … STATUS"
-	s := rowsOf(text)
+	s, rows := rowsOf(text)
+	if rows > 1 {
+		return Found{}, unreadable(from+": it has more than one row, as of a replica with several channels", nil, "give the row of the channel whose source the stream reads")
+	}
 	file, pos := s.value("relay_source_log_file", "relay_master_log_file"), s.value("exec_source_log_pos", "exec_master_log_pos")
 	if file == "" {
 		f, err := newFound(from, s.value("executed_gtid_set"), s.value("file"), s.value("position"))
@@ -183,8 +198,8 @@ func ShowStatus(text string) (Found, error) {
 }
 
 // rowsOf gives the columns of a printed row.
-func rowsOf(text string) section {
-	s := section{}
+func rowsOf(text string) (s section, rows int) {
+	s = section{}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
 		divider := "\t"
@@ -197,12 +212,13 @@ func rowsOf(text string) section {
 		}
 		for _, row := range lines[i+1:] {
 			if values := cells(row, divider); len(values) > 1 && len(values) <= len(names) { // Empty ones at the end may be cut.
+				rows++
 				for j, value := range values {
 					s[strings.ToLower(names[j])] = value
 				}
-				return s
 			}
 		}
+		return s, rows
 	}
 	name := ""
 	for _, line := range lines { // As \G prints it; a long set goes on in the next lines.
@@ -210,6 +226,9 @@ func rowsOf(text string) section {
 			name = ""
 		} else if i := strings.Index(line, ": "); i > 0 && columnName.MatchString(strings.TrimSpace(line[:i])) {
 			name = strings.ToLower(strings.TrimSpace(line[:i]))
+			if name == "file" || strings.HasPrefix(name, "relay_") && strings.HasSuffix(name, "_log_file") && name != "relay_log_file" {
+				rows++
+			}
 			s[name] = strings.TrimSpace(line[i+2:])
 		} else if i := strings.TrimSpace(line); strings.HasSuffix(i, ":") && columnName.MatchString(strings.TrimSuffix(i, ":")) {
 			name = ""
@@ -217,7 +236,7 @@ func rowsOf(text string) section {
 			s[name] += strings.TrimSpace(line)
 		}
 	}
-	return s
+	return s, rows
 }
 
 // around is what the client prints before and behind a row.

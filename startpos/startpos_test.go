@@ -18,7 +18,8 @@ func at(file string, pos uint64) change.Position { return change.Position{File: 
 
 func TestPositionsOfLoads(t *testing.T) {
 	type parser = func(string) (Found, error)
-	dump := func(text string) (Found, error) { return MySQLDump(strings.NewReader(text)) }
+	dump := func(text string) (Found, error) { return MySQLDump(strings.NewReader(text), false) }
+	quiet := func(text string) (Found, error) { return MySQLDump(strings.NewReader(text), true) }
 	shell := func(text string) (Found, error) { return MySQLShell(text, true) }
 	cases := map[string]struct {
 		parse parser
@@ -54,13 +55,18 @@ func TestPositionsOfLoads(t *testing.T) {
 		"mysqldump --source-data=2": {parse: dump, text: "-- MySQL dump 10.13\n--\n-- CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='binlog.000003', SOURCE_LOG_POS=157;\n", pos: at("binlog.000003", 157), note: "single-transaction"},
 		"mysqldump of old, with GTIDs": {parse: dump, text: "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '" + uuidA + ":1-5,\n" + uuidB + ":1-7';\n--\nCHANGE MASTER TO MASTER_LOG_FILE='mysql-bin.000107', MASTER_LOG_POS=107;\n" +
 			"LOCK TABLES `t` WRITE;\nINSERT INTO `t` VALUES ('MASTER_LOG_POS=9, MASTER_LOG_FILE=''x.000001''');\n", gtid: uuidA + ":1-5," + uuidB + ":1-7", pos: at("mysql-bin.000107", 107)},
-		"mysqldump of MariaDB":      {parse: dump, text: "-- CHANGE MASTER TO MASTER_USE_GTID=slave_pos;\n-- SET GLOBAL gtid_slave_pos='0-1-15';\n-- CHANGE MASTER TO MASTER_LOG_FILE='b.000002', MASTER_LOG_POS=342;\n", gtid: "0-1-15", pos: at("b.000002", 342)},
-		"mysqldump without":         {parse: dump, text: "-- MySQL dump 10.13\nCREATE TABLE t (i INT);\n", err: "no position"},
-		"mysqldump with two":        {parse: dump, text: "CHANGE MASTER TO MASTER_LOG_FILE='a.000001', MASTER_LOG_POS=107;\nCHANGE MASTER TO MASTER_LOG_FILE='b.000001', MASTER_LOG_POS=107;\n", err: "two different"},
-		"MySQL Shell":               {parse: shell, text: `{"dumper":"mysqlsh","gtidExecuted":"` + uuidA + `:1-9","gtidExecutedInconsistent":false,"consistent":true,"binlogFile":"binlog.000003","binlogPosition":4711,"source":{"sysvars":{"server_uuid":"` + uuidA + `"}}}`, gtid: uuidA + ":1-9", pos: at("binlog.000003", 4711), uuid: uuidA},
-		"MySQL Shell, set not safe": {parse: shell, text: `{"gtidExecuted":"` + uuidA + `:1-9","gtidExecutedInconsistent":true,"consistent":true,"binlogFile":"binlog.000003","binlogPosition":4711}`, pos: at("binlog.000003", 4711), note: "inconsistent"},
-		"MySQL Shell, inconsistent": {parse: shell, text: `{"consistent":false,"binlogFile":"binlog.000003","binlogPosition":4711}`, err: "no one position"},
-		"MySQL Shell, not finished": {parse: func(s string) (Found, error) { return MySQLShell(s, false) }, text: `{"binlogFile":"binlog.000003","binlogPosition":4711}`, err: "did not finish"},
+		"mysqldump of MariaDB":                    {parse: dump, text: "-- CHANGE MASTER TO MASTER_USE_GTID=slave_pos;\n-- SET GLOBAL gtid_slave_pos='0-1-15';\n-- CHANGE MASTER TO MASTER_LOG_FILE='b.000002', MASTER_LOG_POS=342;\n", gtid: "0-1-15", pos: at("b.000002", 342)},
+		"mysqldump without":                       {parse: dump, text: "-- MySQL dump 10.13\nCREATE TABLE t (i INT);\n", err: "no position"},
+		"mysqldump with a set alone, not locked":  {parse: dump, text: "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '" + uuidA + ":1-5';\n", err: "without a lock"},
+		"mysqldump with a set alone, not written": {parse: quiet, text: "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '" + uuidA + ":1-5';\n", gtid: uuidA + ":1-5"},
+		"mydumper of a replica with channels":     {parse: MyDumper, text: "[source]\nFile = b.000003\nPosition = 4711\n[replication.one]\nSOURCE_LOG_FILE = \"x.000001\"\n# Finished dump at: y\n", pos: at("b.000003", 4711), note: "of a replica"},
+		"a replica with two channels":             {parse: ShowStatus, text: "*** 1. row ***\nRelay_Source_Log_File: a.000001\nExec_Source_Log_Pos: 4711\nReplica_SQL_Running: Yes\n*** 2. row ***\nRelay_Source_Log_File: b.000002\nExec_Source_Log_Pos: 99\nReplica_SQL_Running: No\n", err: "more than one row"},
+		"two rows by tabs":                        {parse: ShowStatus, text: "File\tPosition\nb.000001\t4711\nb.000002\t99\n", err: "more than one row"},
+		"mysqldump with two":                      {parse: dump, text: "CHANGE MASTER TO MASTER_LOG_FILE='a.000001', MASTER_LOG_POS=107;\nCHANGE MASTER TO MASTER_LOG_FILE='b.000001', MASTER_LOG_POS=107;\n", err: "two different"},
+		"MySQL Shell":                             {parse: shell, text: `{"dumper":"mysqlsh","gtidExecuted":"` + uuidA + `:1-9","gtidExecutedInconsistent":false,"consistent":true,"binlogFile":"binlog.000003","binlogPosition":4711,"source":{"sysvars":{"server_uuid":"` + uuidA + `"}}}`, gtid: uuidA + ":1-9", pos: at("binlog.000003", 4711), uuid: uuidA},
+		"MySQL Shell, set not safe":               {parse: shell, text: `{"gtidExecuted":"` + uuidA + `:1-9","gtidExecutedInconsistent":true,"consistent":true,"binlogFile":"binlog.000003","binlogPosition":4711}`, pos: at("binlog.000003", 4711), note: "inconsistent"},
+		"MySQL Shell, inconsistent":               {parse: shell, text: `{"consistent":false,"binlogFile":"binlog.000003","binlogPosition":4711}`, err: "no one position"},
+		"MySQL Shell, not finished":               {parse: func(s string) (Found, error) { return MySQLShell(s, false) }, text: `{"binlogFile":"binlog.000003","binlogPosition":4711}`, err: "did not finish"},
 
 		"status with \\G":       {parse: ShowStatus, text: "*************************** 1. row ***************************\n             File: binlog.000003\n         Position: 4711\n     Binlog_Do_DB: \nExecuted_Gtid_Set: " + uuidA + ":1-5,\n" + uuidB + ":1-7\n1 row in set (0.00 sec)\n", gtid: uuidA + ":1-5," + uuidB + ":1-7", pos: at("binlog.000003", 4711)},
 		"status with \\G alone": {parse: ShowStatus, text: "             File: binlog.000003\n         Position: 4711\n     Binlog_Do_DB: \n Binlog_Ignore_DB: \nExecuted_Gtid_Set: " + uuidA + ":1-5,\n" + uuidB + ":1-7\n", gtid: uuidA + ":1-5," + uuidB + ":1-7", pos: at("binlog.000003", 4711), note: "nothing was written"},

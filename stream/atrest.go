@@ -12,12 +12,20 @@ import (
 // a blue/green switch the same name leads to another cluster.
 const atRestEvery = time.Hour
 
+const (
+	// atRestSoon is when a look is repeated that has not verified it.
+	atRestSoon = 5 * time.Minute
+	// atRestStands is how long what was verified counts while nobody answers.
+	atRestStands = 24 * time.Hour
+)
+
 // atRestPatience bounds one look; it asks a cloud's API, or the target.
 const atRestPatience = time.Minute
 
 // provenAtRest looks at the target's encryption at rest, unless that was done within the hour, and refuses what the policy
 // does not allow: BS-AT-REST-REFUSED, or, where the policy names a kind of key, BS-AT-REST-UNVERIFIED. No row is written
-// before. A look that gives no answer, behind one that did, leaves what that one has proven: the time tells how old it is.
+// before. A look that nobody answers, within a day behind one that has verified or refused it, leaves that one standing: its
+// time tells how old it is.
 func (s *Stream) provenAtRest(ctx context.Context) error {
 	if s.o.AtRest == nil {
 		return nil
@@ -25,7 +33,8 @@ func (s *Stream) provenAtRest(ctx context.Context) error {
 	s.mu.Lock()
 	known := s.atRest
 	s.mu.Unlock()
-	if known == nil || known.Result == change.AtRestRefused || s.o.Now().Sub(known.At) >= atRestEvery {
+	settled := known != nil && (known.Result == change.AtRestVerified || known.Result == change.AtRestSkipped)
+	if !settled || s.o.Now().Sub(known.At) >= atRestEvery {
 		ctx, cancel := context.WithTimeout(ctx, atRestPatience)
 		defer cancel()
 		known = s.lookAtRest(ctx)
@@ -38,9 +47,13 @@ func (s *Stream) lookAtRest(ctx context.Context) *change.AtRest {
 	now := s.o.AtRest(ctx)
 	s.mu.Lock()
 	before := s.atRest
-	if before != nil && before.Result == change.AtRestVerified && now.Result == change.AtRestUnverified {
+	if ctx.Err() != nil { // Nobody was waited for.
+		now.Transient = true
+	}
+	told := before != nil && (before.Result == change.AtRestVerified || before.Result == change.AtRestRefused)
+	if told && now.Result == change.AtRestUnverified && now.Transient && s.o.Now().Sub(before.At) < atRestStands {
 		s.mu.Unlock()
-		s.o.Logger.Warn("encryption at rest could not be verified again", "seen", now.Seen, "missing", now.Missing, "verified_at", before.At)
+		s.o.Logger.Warn("encryption at rest could not be looked at again", "seen", now.Seen, "missing", now.Missing, "result", string(before.Result), "looked_at", before.At)
 		return before
 	}
 	s.atRest = &now
@@ -63,7 +76,11 @@ func policyMet(a change.AtRest) error {
 			What: fmt.Sprintf("target.at_rest.require is %s: %s", a.Policy, a.Seen),
 			Next: "move the stream to a target that is encrypted so (restore a snapshot with that KMS key), or enable the key again; nothing is written before"}
 	case a.Result == change.AtRestUnverified && a.Policy != change.AtRestPolicyAny:
-		return &change.Fault{Code: "BS-AT-REST-UNVERIFIED", Class: change.ClassEnvironment, Where: "target at rest",
+		class := change.ClassEnvironment
+		if a.Transient {
+			class = change.ClassRuntime
+		}
+		return &change.Fault{Code: "BS-AT-REST-UNVERIFIED", Class: class, Where: "target at rest",
 			What: fmt.Sprintf("target.at_rest.require is %s, and that cannot be verified: %s", a.Policy, a.Seen),
 			Next: "give the daemon a role with the statements of `binseal print iam-policy`, and name the cluster in target.at_rest.cluster if addr is a name of your own"}
 	}
@@ -75,20 +92,23 @@ func (s *Stream) watchAtRest(ctx context.Context, end context.CancelCauseFunc) {
 	if s.o.AtRest == nil {
 		return
 	}
-	tick := time.NewTicker(atRestEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	for { // provenAtRest has had an answer.
+		s.mu.Lock()
+		known := *s.atRest
+		s.mu.Unlock()
+		wait := atRestSoon
+		if known.Result == change.AtRestVerified {
+			wait = max(wait, atRestEvery-s.o.Now().Sub(known.At))
+		}
+		if !sleep(ctx, wait) {
 			return
-		case <-tick.C:
-			look, cancel := context.WithTimeout(ctx, atRestPatience)
-			err := policyMet(*s.lookAtRest(look))
-			cancel()
-			if err != nil && ctx.Err() == nil {
-				end(err)
-				return
-			}
+		}
+		look, cancel := context.WithTimeout(ctx, atRestPatience)
+		err := policyMet(*s.lookAtRest(look))
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			end(err)
+			return
 		}
 	}
 }

@@ -30,13 +30,14 @@ func TestAtRestPolicy(t *testing.T) {
 		"skipped":                    {change.AtRest{Result: change.AtRestSkipped, Policy: "skip"}, ""},
 		"any, and nobody can tell":   {change.AtRest{Result: change.AtRestUnverified, Policy: "any"}, ""},
 		"a key, and nobody can tell": {change.AtRest{Result: change.AtRestUnverified, Policy: "cmk"}, "BS-AT-REST-UNVERIFIED"},
+		"a key, and AWS is away":     {change.AtRest{Result: change.AtRestUnverified, Policy: "cmk", Transient: true}, "BS-AT-REST-UNVERIFIED"},
 		"refused":                    {change.AtRest{Result: change.AtRestRefused, Policy: "any"}, "BS-AT-REST-REFUSED"},
 		"refused, a key by its ARN":  {change.AtRest{Result: change.AtRestRefused, Policy: "arn:aws:kms:x"}, "BS-AT-REST-REFUSED"},
 	} {
 		var log bytes.Buffer
 		err := atRestStream(&log, &c.answer).provenAtRest(t.Context())
 		f := change.FaultOf(err)
-		if (f == nil) != (c.code == "") || f != nil && (f.Code != c.code || f.Class != change.ClassEnvironment || f.Next == "") {
+		if (f == nil) != (c.code == "") || f != nil && (f.Code != c.code || f.Class != change.ClassEnvironment && !c.answer.Transient || f.Next == "") {
 			t.Errorf("%s: got %v, want %q", name, err, c.code)
 		}
 		if !strings.Contains(log.String(), "encryption at rest") {
@@ -58,14 +59,14 @@ func TestAtRestIsLookedAtAgain(t *testing.T) {
 		ctx, end := context.WithCancelCause(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); s.watchAtRest(ctx, end) }()
-		answer = change.AtRest{Result: change.AtRestUnverified, Policy: "cmk", Seen: "no answer"}
+		answer = change.AtRest{Result: change.AtRestUnverified, Policy: "cmk", Seen: "no answer", Transient: true}
 		verified := s.atRest.At
 		time.Sleep(3*atRestEvery + time.Minute)
 		synctest.Wait()
 		if ctx.Err() != nil || !s.atRest.At.Equal(verified) || s.provenAtRest(t.Context()) != nil {
 			t.Errorf("an API that does not answer: %v, verified at %s", context.Cause(ctx), s.atRest.At)
 		}
-		if n := strings.Count(log.String(), "could not be verified again"); n < 3 {
+		if n := strings.Count(log.String(), "could not be looked at again"); n < 3 {
 			t.Errorf("it was told %d times", n)
 		}
 		answer = change.AtRest{Result: change.AtRestRefused, Policy: "cmk", Seen: "Disabled"}
@@ -76,6 +77,10 @@ func TestAtRestIsLookedAtAgain(t *testing.T) {
 		}
 		if err := s.provenAtRest(t.Context()); change.FaultOf(err) == nil {
 			t.Error("the next run begins although the key is disabled")
+		}
+		answer = change.AtRest{Result: change.AtRestUnverified, Policy: "any", Seen: "throttled", Transient: true}
+		if err := s.provenAtRest(t.Context()); change.FaultOf(err) == nil {
+			t.Error("an API that does not answer takes the refusal back")
 		}
 		answer = change.AtRest{Result: change.AtRestVerified, Policy: "cmk", Seen: "a key"}
 		if err := s.provenAtRest(t.Context()); err != nil {

@@ -12,6 +12,9 @@ import (
 // retentionShare is the part of the source's retention that may be left before an operator is told.
 const retentionShare = 4
 
+// retentionEvery is how often the source is asked: an operator may change it while the stream runs.
+const retentionEvery = time.Hour
+
 // askRetention notes how long the source keeps its log. An account that may not ask, or a source that does not tell, leaves
 // it unknown.
 func (s *Stream) askRetention(ctx context.Context, session *mysqlconn.Session) {
@@ -33,6 +36,9 @@ func (s *Stream) RetentionLeft() (left time.Duration, forever, known bool) {
 	lag := s.Lag().LagSeconds
 	s.mu.Lock()
 	r := s.retention
+	if s.cp.Undecided.Count > 0 && !s.cp.ByGTID { // A start needs the log from the oldest of them on, of which no time is known.
+		r.Known = r.Known && r.Forever
+	}
 	s.mu.Unlock()
 	if !r.Known || lag == nil {
 		return 0, r.Forever, r.Known && r.Forever
@@ -45,7 +51,7 @@ func (s *Stream) warnOfRetention() {
 	left, forever, known := s.RetentionLeft()
 	s.mu.Lock()
 	keep, told := s.retention.Keep, s.retentionTold
-	low := known && !forever && keep > 0 && left < keep/retentionShare
+	low := known && !forever && left <= keep/retentionShare
 	s.retentionTold = low
 	s.mu.Unlock()
 	if low && !told {

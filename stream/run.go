@@ -31,29 +31,30 @@ const setupLimit = 2 * time.Minute
 // runOnce claims the stream and streams from the record until something ends it. Crash-only: whatever fails, the
 // next run begins here, and this is the only way in which a stream recovers.
 func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	var beside sync.WaitGroup
 	s.mu.Lock()
 	s.totals.Runs++
-	s.mu.Unlock()
-	if err := s.provenAtRest(ctx); err != nil {
-		return err
-	}
-	ctx, end := context.WithCancelCause(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() { s.watchAtRest(ctx, end) })
-	s.mu.Lock()
 	s.endRun = end
 	s.mu.Unlock()
-	defer func() {
-		// Ended by ourselves: what else broke then broke for that.
-		if cause := context.Cause(ctx); change.FaultOf(cause) != nil || errors.Is(cause, errReload) {
-			err = cause
-		}
-		s.mu.Lock()
-		s.endRun = nil
-		s.mu.Unlock()
-		end(nil)
-		watching.Wait()
-	}()
+	err = s.oneRun(ctx, end, &beside, careful)
+	// Ended by ourselves: what else broke then broke for that.
+	if cause := context.Cause(ctx); change.FaultOf(cause) != nil || errors.Is(cause, errReload) {
+		err = cause
+	}
+	s.mu.Lock()
+	s.endRun = nil
+	s.mu.Unlock()
+	end(nil)
+	beside.Wait()
+	return err
+}
+
+// oneRun is runOnce; end ends it with a reason, and what it starts beside itself ends with its context.
+func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside *sync.WaitGroup, careful applier.Careful) (err error) {
+	proof, asked := make(chan error, 1), make(chan sourceAnswer, 1) // What a start needs to know is asked side by side.
+	beside.Go(func() { proof <- s.provenAtRest(ctx) })
+	beside.Go(func() { asked <- s.askSource(ctx) })
 	setup, cancel := context.WithTimeout(ctx, setupLimit)
 	defer cancel()
 	meta, err := s.o.Target.Open(setup, mysqlconn.SessionOptions{Metadata: true, ReadTimeout: metaReadTimeout, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
@@ -61,13 +62,21 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 		return err
 	}
 	defer func() { _ = meta.Close() }()
+	if err := <-proof; err != nil { // Nothing is written before.
+		return err
+	}
+	beside.Go(func() { s.watchAtRest(ctx, end) })
 	claim, st, err := checkpoint.Take(setup, meta, checkpoint.Options{Stream: s.o.Name, Sessions: s.o.Sessions, Hash: s.o.ConfigHash, Logger: s.o.Logger}, &s.owners)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.ownFault(ctx, claim, err) }()
+	var source sourceAnswer
 	if st.Fresh {
-		if st.Checkpoint, err = s.firstCheckpoint(setup); err != nil {
+		if source = <-asked; source.err != nil {
+			return source.err
+		}
+		if st.Checkpoint, err = firstCheckpoint(source.info, s.o.Start); err != nil {
 			return err
 		}
 	}
@@ -83,7 +92,12 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 	if err != nil {
 		return err
 	}
-	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
+	if !st.Fresh {
+		if source = <-asked; source.err != nil {
+			return source.err
+		}
+	}
+	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, Known: &source.info, KnownAt: source.at, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
 		Heartbeat: s.o.Heartbeat, Listing: &s.listing, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
 	admitted, err := reader.Admit(ctx, st.Checkpoint)
 	if err != nil {
@@ -207,21 +221,25 @@ func endReached(st checkpoint.State, info replicator.SourceInfo) error {
 		Next: "the source's history is not the one that the epoch was read from; connect the source that ran before, or load the target again and set its position (binseal position set --loaded)"}
 }
 
-// firstCheckpoint is where a stream begins that has never run.
-func (s *Stream) firstCheckpoint(ctx context.Context) (change.Checkpoint, error) {
-	src, err := s.o.Source.Open(ctx, mysqlconn.SessionOptions{})
-	if err != nil {
-		return change.Checkpoint{}, err
-	}
-	defer func() { _ = src.Close() }()
-	info, err := replicator.Identify(ctx, src)
-	if err != nil {
-		return change.Checkpoint{}, err
-	}
-	return firstCheckpoint(info, s.o.Start)
+// sourceAnswer is what the source says of itself.
+type sourceAnswer struct {
+	info replicator.SourceInfo
+	at   time.Time
+	err  error
 }
 
-// firstCheckpoint is the checkpoint of a source's log at start.
+func (s *Stream) askSource(ctx context.Context) (a sourceAnswer) {
+	var src *mysqlconn.Session
+	if src, a.err = s.o.Source.Open(ctx, mysqlconn.SessionOptions{ReadTimeout: metaReadTimeout}); a.err != nil {
+		return a
+	}
+	defer func() { _ = src.Close() }()
+	a.info, a.err = replicator.Identify(ctx, src)
+	a.at = time.Now()
+	return a
+}
+
+// firstCheckpoint is where a stream begins that has never run: at start, in a source's log.
 func firstCheckpoint(info replicator.SourceInfo, start Start) (change.Checkpoint, error) {
 	cp := change.Checkpoint{Source: info.Source, ByGTID: info.ByGTID(), Pos: info.End, GTIDs: info.Executed.String()}
 	switch {
@@ -271,8 +289,10 @@ func (s *Stream) join(ctx context.Context, app *applier.Applier, reader *replica
 		if ctx.Err() != nil {
 			s.setState(StateDraining)
 		}
-		limit := time.AfterFunc(drainLimit, abandon)
-		defer limit.Stop()
+		if !errors.Is(context.Cause(ctx), errReload) { // Nobody waits for a reload: a DDL of hours may end.
+			limit := time.AfterFunc(drainLimit, abandon)
+			defer limit.Stop()
+		}
 		err := <-applyErr
 		if applyCtx.Err() != nil && ctx.Err() != nil {
 			s.o.Logger.Info("epoch in flight rolled back", "reason", "it did not finish in time")

@@ -24,16 +24,20 @@ func (s *Stream) sample(ctx context.Context) {
 			_ = session.Close()
 		}
 	}()
-	var sizesAt time.Time
+	var sizesAt, askedAt time.Time
+	var reloads int64 // As of the session.
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
 		if session == nil && s.hasClaimed() {
-			if session = s.openSampler(ctx); session != nil {
-				s.askRetention(ctx, session)
-			}
+			reloads = s.reloads.Load()
+			session, askedAt = s.openSampler(ctx), time.Time{}
 		}
-		if session != nil && (session.ServerUUID != s.sourceUUID() || !s.look(ctx, session, &sizesAt)) {
+		if session != nil && time.Since(askedAt) >= retentionEvery {
+			s.askRetention(ctx, session)
+			askedAt = time.Now()
+		}
+		if session != nil && (reloads != s.reloads.Load() || session.ServerUUID != s.sourceUUID() || !s.look(ctx, session, &sizesAt)) {
 			_ = session.Close()
 			session = nil
 		}
@@ -86,7 +90,7 @@ func (s *Stream) look(ctx context.Context, session *mysqlconn.Session, sizesAt *
 		return true
 	}
 	*sizesAt = time.Now()
-	files, err := replicator.LogSizes(ctx, session)
+	files, err := s.listing.Sizes(ctx, session)
 	if err != nil {
 		return false
 	}

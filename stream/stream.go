@@ -82,6 +82,8 @@ type Stream struct {
 	connections mysqlconn.Connections // The open ones.
 	listing     replicator.Listing    // Of the source's log.
 
+	reloads atomic.Int64 // How often Reload was called.
+
 	queueRows, queueBytes atomic.Int64 // Of the epoch that is being collected.
 
 	mu            sync.Mutex // Guards what follows.
@@ -190,13 +192,14 @@ func (s *Stream) Run(ctx context.Context) error {
 // errReload ends a run so that the next one connects with what the files hold now.
 var errReload = errors.New("told to connect anew")
 
-// Reload lets every connection be made anew, with the passwords, CAs and certificates of now: the epoch in flight is
-// finished and the next run goes on from the record. Without it they are used by the connections that are made anyway.
+// Reload lets every connection be made anew, with the passwords, CAs and certificates of now: what is in flight is finished,
+// however long it takes, and the next run goes on from the record. Without it they are used by the connections that are made anyway.
 // Between two runs it does nothing.
 func (s *Stream) Reload() {
 	s.mu.Lock()
 	end := s.endRun
 	s.mu.Unlock()
+	s.reloads.Add(1)
 	if end != nil {
 		end(errReload)
 	}

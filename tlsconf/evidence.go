@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -69,6 +70,27 @@ func (c *Client) evidence(peer, name string, own *x509.Certificate, cs tls.Conne
 	fingerprint, spki := sha256.Sum256(leaf.Raw), spkiHash(leaf)
 	e.Fingerprint, e.SPKI = hex.EncodeToString(fingerprint[:]), hex.EncodeToString(spki[:])
 	return e
+}
+
+// SameAs reports whether a server's Ssl_version and Ssl_cipher can be of this connection: something that ends TLS in between
+// has another connection to the server, most often with another of the two. Servers name ciphers as OpenSSL does.
+func (e Evidence) SameAs(version, cipher string) bool {
+	v := strings.Replace(version, "TLSv", "TLS ", 1)
+	if v == "TLS 1" { // OpenSSL's name of it.
+		v = "TLS 1.0"
+	}
+	return v == e.Version && (cipher == e.Cipher || cipher == opensslName(e.Cipher))
+}
+
+// opensslName turns TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 into ECDHE-RSA-AES128-GCM-SHA256, and TLS_RSA_WITH_AES_256_CBC_SHA
+// into AES256-SHA (openssl-ciphers(1), "CIPHER SUITE NAMES").
+func opensslName(iana string) string {
+	name := strings.TrimPrefix(iana, "TLS_")
+	name = strings.TrimPrefix(name, "RSA_WITH_")
+	for _, r := range [][2]string{{"_WITH_", "-"}, {"AES_128", "AES128"}, {"AES_256", "AES256"}, {"_CBC_", "-"}, {"CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305"}, {"_", "-"}} {
+		name = strings.ReplaceAll(name, r[0], r[1])
+	}
+	return name
 }
 
 func spkiHash(cert *x509.Certificate) [sha256.Size]byte {

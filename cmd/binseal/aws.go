@@ -58,14 +58,14 @@ func regionOf(arn string) string {
 	return ""
 }
 
-// atRest asks for the target's encryption at rest: AWS where it knows the target, else the target itself. Nil where the
-// config says not to look.
-func atRest(c *config.Config, l legs) (func(context.Context) change.AtRest, error) {
+// atRest gives who is asked for the target's encryption at rest: AWS where it knows the target, else the target itself; nobody
+// where the config says not to look, which the answer tells.
+func atRest(c *config.Config, l legs) (ask func(context.Context) change.AtRest, ofAWS bool, err error) {
 	policy, cluster, addr := c.Target.AtRest.Require, c.Target.AtRest.Cluster, c.Target.Addr
 	if policy == config.AtRestSkip {
 		return func(context.Context) change.AtRest {
 			return change.AtRest{Result: change.AtRestSkipped, Policy: policy, Seen: "not looked at: target.at_rest.require is skip", At: clock().UTC()}
-		}, nil
+		}, false, nil
 	}
 	host, known := awscloud.ParseHost(addr)
 	if !known && cluster == "" {
@@ -76,13 +76,13 @@ func atRest(c *config.Config, l legs) (func(context.Context) change.AtRest, erro
 				a.Missing = append(a.Missing, "with which key: target.addr is not an endpoint of RDS, and target.at_rest.cluster names none")
 			}
 			return a
-		}, nil
+		}, false, nil
 	}
 	cloud, err := awscloud.Open(context.Background(), host.Region)
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	return func(ctx context.Context) change.AtRest { return cloud.AtRest(ctx, addr, cluster, policy) }, nil
+	return func(ctx context.Context) change.AtRest { return cloud.AtRest(ctx, addr, cluster, policy) }, true, nil
 }
 
 // parameterGroup asks AWS whether the target's parameter group insists on TLS; nil where AWS does not know the target.

@@ -16,10 +16,19 @@ type checkCommand struct{}
 func (checkCommand) Run(a *app) error { return a.withLegs(a.check) }
 
 func (a *app) check(ctx context.Context, c *config.Config, l legs) error {
+	proof, ofAWS, err := atRest(c, l)
+	if err != nil {
+		return err
+	}
+	var found *change.AtRest
+	if ofAWS || c.Target.AtRest.Require != config.AtRestAny && c.Target.AtRest.Require != config.AtRestSkip {
+		a := proof(ctx)
+		found = &a
+	}
 	report, err := preflight.Run(ctx, preflight.Options{
 		Source: l.source, Target: l.target, Filter: l.filter, Routes: l.routes, ServerID: c.Source.ServerID,
 		ByGTID: c.Start.GTID != "", FromPast: c.Start.At == "",
-		SkipAtRest: c.Target.AtRest.Require == config.AtRestSkip,
+		AtRest: found, SkipAtRest: c.Target.AtRest.Require == config.AtRestSkip,
 	})
 	if err != nil {
 		return err

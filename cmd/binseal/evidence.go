@@ -21,7 +21,7 @@ func (a *app) evidence(ctx context.Context, c *config.Config, l legs) error {
 	if err != nil {
 		return err
 	}
-	proof, err := atRest(c, l)
+	proof, _, err := atRest(c, l)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (a *app) evidence(ctx context.Context, c *config.Config, l legs) error {
 	place := &stream.Place{Name: c.Stream, Source: l.source, Target: l.target}
 	r := evidence.Make(ctx, evidence.Options{Version: version(), Host: host, Stream: c.Stream, ConfigHash: hash, Source: l.source, Target: l.target, AtRest: proof, ParameterGroup: parameters,
 		Position: func(ctx context.Context) (*evidence.Position, error) { return standsAt(ctx, place) },
-		Daemon:   func(ctx context.Context) evidence.Daemon { return askDaemon(ctx, c.HTTP.Listen) }})
+		Daemon:   func(ctx context.Context) evidence.Daemon { return askDaemon(ctx, c.Stream, c.HTTP.Listen) }})
 	if a.json {
 		writeJSON(a.stdout, r)
 	} else if err := r.WriteText(a.stdout); err != nil {
@@ -56,7 +56,7 @@ func standsAt(ctx context.Context, p *stream.Place) (*evidence.Position, error) 
 }
 
 // askDaemon asks the running daemon for its live connections.
-func askDaemon(ctx context.Context, listen string) evidence.Daemon {
+func askDaemon(ctx context.Context, name, listen string) evidence.Daemon {
 	d := evidence.Daemon{Asked: listen}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -68,6 +68,10 @@ func askDaemon(ctx context.Context, listen string) evidence.Daemon {
 	var st stream.Status
 	if err := json.Unmarshal(body, &st); err != nil {
 		d.Problem = "its answer is not a status"
+		return d
+	}
+	if st.Stream != name {
+		d.Problem = "the daemon that answers is of another stream"
 		return d
 	}
 	d.State, d.Connections = string(st.State), st.Live

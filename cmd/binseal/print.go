@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/binseal/binseal/awscloud"
+	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/config"
 	"github.com/binseal/binseal/grants"
 	"github.com/binseal/binseal/mysqlconn"
@@ -20,14 +21,16 @@ type printCommand struct {
 }
 
 type printIAMPolicy struct {
-	Account        string `placeholder:"ID" help:"The AWS account, 12 digits; * when it is not given."`
-	SourceResource string `placeholder:"ID" help:"The source's resource id (cluster-… or db-…), which tokens are bound to; after a blue/green switch it is another."`
-	TargetResource string `placeholder:"ID" help:"The target's resource id."`
+	Account        string   `placeholder:"ID" help:"The AWS account, 12 digits; * when it is not given."`
+	SourceResource string   `placeholder:"ID" help:"The source's resource id (cluster-… or db-…), which tokens are bound to; after a blue/green switch it is another."`
+	TargetResource string   `placeholder:"ID" help:"The target's resource id."`
+	SecretKey      []string `placeholder:"ARN" help:"The KMS keys that secrets are encrypted with, where they are your own."`
 }
 
 type printGrantsSource struct {
 	Host    string `default:"%" help:"Where the daemon connects from, as the server sees it: an address or pattern (default: anywhere)."`
 	MariaDB bool   `name:"mariadb" help:"The source is of MariaDB."`
+	MySQL56 bool   `name:"mysql56" help:"The source is older than MySQL 5.7."`
 }
 
 type printGrantsTarget struct {
@@ -40,7 +43,7 @@ func (p printIAMPolicy) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	needs := awscloud.Needs{Account: p.Account}
+	needs := awscloud.Needs{Account: p.Account, SecretKeys: p.SecretKey}
 	host, onRDS := awscloud.ParseHost(c.Target.Addr)
 	if needs.AtRest = c.Target.AtRest.Require != config.AtRestSkip && (onRDS || c.Target.AtRest.Cluster != ""); needs.AtRest && strings.HasPrefix(c.Target.AtRest.Require, "arn:") {
 		needs.Key = c.Target.AtRest.Require
@@ -54,13 +57,10 @@ func (p printIAMPolicy) Run(a *app) error {
 			needs.Secrets = append(needs.Secrets, leg.password.AWSSecret)
 		}
 		if leg.password.IAM {
-			needs.Logins = append(needs.Logins, awscloud.Login{Resource: leg.resource, User: leg.user})
-			if h, ok := awscloud.ParseHost(leg.addr); ok && needs.Region == "" {
-				needs.Region = h.Region
-			}
+			h, _ := awscloud.ParseHost(leg.addr)
+			needs.Logins = append(needs.Logins, awscloud.Login{Resource: leg.resource, User: leg.user, Region: h.Region})
 		}
 	}
-	needs.China = strings.HasPrefix(needs.Region, "cn-")
 	text, err := awscloud.PolicyDocument(needs)
 	if err != nil {
 		return err
@@ -75,12 +75,20 @@ func (p printGrantsSource) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	login := grants.Login{User: c.Source.User, Host: p.Host, IAM: c.Source.Password.IAM}
+	login := grants.Login{User: c.Source.User, Host: p.Host, IAM: c.Source.Password.IAM, Old: p.MySQL56}
+	included, err := includedSchemas(c.Tables)
+	if err != nil {
+		return err
+	}
 	var schemas []string
-	for _, s := range includedSchemas(c.Tables) {
+	for _, s := range included {
 		schemas = append(schemas, grants.Pattern(s))
 	}
-	return a.printStatements(grants.Source(login, p.MariaDB, schemas), login)
+	statements := grants.Source(login, p.MariaDB, schemas)
+	if _, onRDS := awscloud.ParseHost(c.Source.Addr); onRDS {
+		statements = append(statements, grants.Retention(login))
+	}
+	return a.printStatements(statements, login)
 }
 
 // Run prints the target's statements.
@@ -94,7 +102,11 @@ func (p printGrantsTarget) Run(a *app) error {
 		return err
 	}
 	var schemas []string
-	for _, s := range includedSchemas(c.Tables) {
+	included, err := includedSchemas(c.Tables)
+	if err != nil {
+		return err
+	}
+	for _, s := range included {
 		schemas = append(schemas, grants.Pattern(routes.Schema(s)))
 	}
 	for _, to := range c.Tables.Rename {
@@ -106,18 +118,20 @@ func (p printGrantsTarget) Run(a *app) error {
 	return a.printStatements(grants.Target(login, slices.Compact(schemas)), login)
 }
 
-// includedSchemas are the schemas of tables.include, as the config writes them.
-func includedSchemas(t schema.FilterConfig) []string {
+// includedSchemas are the schemas of tables.include, as the config writes them. A pattern of every schema is refused: a
+// GRANT on all of them is one on the accounts' own tables too.
+func includedSchemas(t schema.FilterConfig) ([]string, error) {
 	var all []string
 	for _, p := range t.Include {
 		name, _, _ := strings.Cut(p, ".")
 		all = append(all, name)
 	}
-	if len(all) == 0 {
-		all = []string{"*"}
+	if len(all) == 0 || slices.ContainsFunc(all, func(s string) bool { return strings.Trim(s, "*?") == "" }) {
+		return nil, &change.Fault{Code: "BS-USAGE", Class: change.ClassConfig, Where: "tables.include",
+			What: "it names no schemas: a GRANT on every schema is one on the server's accounts too", Next: `name the schemas, such as include: ["shop.*", "crm.*"]`}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.Compact(all), nil
 }
 
 // printStatements prints SQL that a client takes as it is.

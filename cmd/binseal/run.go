@@ -54,7 +54,7 @@ func (r runCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	proof, err := atRest(c, l)
+	proof, _, err := atRest(c, l)
 	if err != nil {
 		return err
 	}

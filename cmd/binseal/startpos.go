@@ -32,7 +32,8 @@ type fromMyDumper struct {
 	fromText `embed:""`
 }
 type fromMySQLDump struct {
-	fromText `embed:""`
+	fromText  `embed:""`
+	Quiescent bool `help:"The server took no writes while it was dumped: take a GTID set that was read without a lock."`
 }
 type fromMySQLSh struct {
 	fromText `embed:""`
@@ -80,7 +81,7 @@ func (f fromMyDumper) Run(a *app) error { return f.read(a, startpos.MyDumper) }
 // Run reads a dump's head, not the whole dump.
 func (f fromMySQLDump) Run(a *app) error {
 	return f.open(func(r io.Reader) error {
-		found, err := startpos.MySQLDump(r)
+		found, err := startpos.MySQLDump(r, f.Quiescent)
 		if err != nil {
 			return placed(f.File, err)
 		}

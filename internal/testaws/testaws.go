@@ -1,5 +1,5 @@
 // Package testaws is an HTTP server that speaks the wire forms of the AWS APIs that awscloud calls: RDS (query protocol,
-// XML answers), KMS and Secrets Manager (JSON 1.1) and STS. AWS itself cannot be had on a bare machine. Tests point the
+// XML answers), KMS and Secrets Manager (JSON 1.1). AWS itself cannot be had on a bare machine. Tests point the
 // SDK at it by AWS_ENDPOINT_URL; nothing else imports it.
 //
 // It checks that requests are signed, knows the answers that operators meet (throttling, denied, a disabled key, a key
@@ -14,9 +14,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Cluster is a DB cluster as DescribeDBClusters gives it.
@@ -251,7 +253,7 @@ func (a *AWS) query(w http.ResponseWriter, action string, form url.Values) {
 	case "DescribeDBParameters":
 		a.parameters(&b, form.Get("DBParameterGroupName"), form.Get("Marker"))
 	case "DescribeEvents":
-		a.events(&b, form.Get("SourceIdentifier"))
+		a.events(&b, form.Get("SourceIdentifier"), form.Get("Duration"))
 	default:
 		xmlError(w, Error{400, "InvalidAction", action})
 		return
@@ -347,10 +349,16 @@ func (a *AWS) parameters(b *strings.Builder, group, marker string) {
 	b.WriteString("</Parameters>")
 }
 
-func (a *AWS) events(b *strings.Builder, source string) {
+// events gives those of the last duration minutes, an hour's when it is not given.
+func (a *AWS) events(b *strings.Builder, source, duration string) {
+	minutes, err := strconv.Atoi(duration)
+	if err != nil {
+		minutes = 60
+	}
 	b.WriteString("<Events>")
 	for _, e := range a.Events {
-		if e.Source == source {
+		at, err := time.Parse(time.RFC3339, e.Date)
+		if e.Source == source && err == nil && time.Since(at) < time.Duration(minutes)*time.Minute {
 			b.WriteString("<Event>")
 			element(b, "SourceIdentifier", e.Source)
 			element(b, "SourceType", "db-instance")
