@@ -130,6 +130,23 @@ func TestTLSRefusals(t *testing.T) {
 		}})
 		expectRefusal(t, old.Addr(), conf, "BS-TLS-REFUSED", tlsconf.ReasonOldVersion)
 	})
+	t.Run("a certificate that is not valid yet is refused", func(t *testing.T) {
+		cert := issue(t, ca, testmysql.IssueOptions{NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(2 * time.Hour)})
+		early := terminator(t, faultproxy.TerminateOptions{Upstream: s.Addr, Server: &tls.Config{Certificates: []tls.Certificate{cert.TLS}}})
+		for _, mode := range []tlsconf.Mode{tlsconf.VerifyIdentity, tlsconf.VerifyCA} {
+			expectRefusal(t, early.Addr(), tlsconf.Config{CA: conf.CA, Mode: mode}, "BS-TLS-REFUSED", tlsconf.ReasonNotYetValid)
+		}
+	})
+	t.Run("a SHA-1 signature is refused", func(t *testing.T) {
+		old, err := testmysql.NewRSACA("sha1-ca")
+		if err != nil {
+			t.Fatal(err)
+		}
+		weak := terminator(t, faultproxy.TerminateOptions{Upstream: s.Addr, Server: &tls.Config{Certificates: []tls.Certificate{issue(t, old, testmysql.IssueOptions{SHA1: true}).TLS}}})
+		for _, mode := range []tlsconf.Mode{tlsconf.VerifyIdentity, tlsconf.VerifyCA} {
+			expectRefusal(t, weak.Addr(), tlsconf.Config{CA: writeCA(t, old), Mode: mode}, "BS-TLS-REFUSED", tlsconf.ReasonSHA1)
+		}
+	})
 	t.Run("tls.legacy takes TLS 1.0 with RSA from a source, verified and marked as weak", func(t *testing.T) { legacy(t, s.Addr) })
 	t.Run("a man in the middle who strips TLS gets nothing", func(t *testing.T) {
 		strip := terminator(t, faultproxy.TerminateOptions{Upstream: s.Addr, StripSSL: true})

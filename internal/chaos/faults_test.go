@@ -25,6 +25,8 @@ type experiment struct {
 	*Rig
 	daemon *Daemon
 	rnd    *rand.Rand
+	watch  *canaries // Looks at all that the daemon shows meanwhile (invariant 9).
+	looked int       // Rows with canaries that were written.
 }
 
 // fault breaks something under load and heals it, or leaves it to the stream.
@@ -38,8 +40,12 @@ func TestStreamComesBackFromFaults(t *testing.T) {
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			x := &experiment{Rig: begin(t, mode, s), rnd: rand.New(rand.NewPCG(s, 2))}
+			x := &experiment{Rig: begin(t, mode, s), rnd: rand.New(rand.NewPCG(s, 2)), watch: &canaries{seen: map[string]bool{}}}
 			x.daemon = x.Start(t, Normal)
+			x.Source.Exec(t, "CREATE TABLE shop.people (id VARCHAR(60) PRIMARY KEY, note TEXT)")
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			go x.watch.watch(ctx, x.daemon)
 			for _, f := range faults() {
 				t.Run(f.name, func(t *testing.T) { x.endure(t, f) })
 				if t.Failed() {
@@ -84,14 +90,26 @@ func (x *experiment) leg(name string) *faultproxy.Proxy {
 func (x *experiment) endure(t *testing.T, f fault) {
 	x.daemon.Await(t, 30*time.Second, "streaming", func(st stream.Status) bool { return st.State == stream.StateStreaming })
 	load := x.StartLoad(t, 3, Pace(5*time.Millisecond), false)
+	x.writeCanaries(t)
 	time.Sleep(300 * time.Millisecond)
 	f.hurt(t, x)
+	x.writeCanaries(t)
 	begun := time.Now()
 	time.Sleep(300 * time.Millisecond)
 	load.Stop()
 	x.AwaitCaughtUp(t, x.daemon, 2*time.Minute)
 	t.Logf("caught up %s after the fault's end", time.Since(begun).Round(10*time.Millisecond))
 	x.Equal(t)
+	x.watch.look("log", x.daemon.Log())
+	x.watch.verdict(t)
+}
+
+// writeCanaries changes rows whose values must show nowhere.
+func (x *experiment) writeCanaries(t *testing.T) {
+	t.Helper()
+	x.looked++
+	x.Source.Exec(t, fmt.Sprintf("INSERT INTO shop.people VALUES ('%s-%d', '%s')", keyCanary, x.looked, rowCanary),
+		fmt.Sprintf("UPDATE shop.people SET note=CONCAT(note, ' %s') WHERE id='%s-%d'", rowCanary, keyCanary, 1+x.looked/2))
 }
 
 func cut(x *experiment, p *faultproxy.Proxy) {

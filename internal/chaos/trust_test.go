@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"syscall"
@@ -193,6 +194,51 @@ func TestSecretIsRotatedUnderLoad(t *testing.T) {
 		if strings.Contains(d.Log(), secret) {
 			t.Errorf("the log shows a secret")
 		}
+	}
+}
+
+// Passwords expire as tokens do: each is good for about a second, while connections break and are made anew all the time.
+// None of them shows, and no row is lost.
+func TestPasswordsExpireUnderLoad(t *testing.T) {
+	for _, mode := range []string{"strict", "split"} {
+		t.Run(mode, func(t *testing.T) {
+			s := seed(t)
+			r := NewRig(t, Options{Mode: mode, Seed: s})
+			rnd := rand.New(rand.NewPCG(s, 3))
+			r.carrySchema(t)
+			d := r.Start(t, Normal)
+			load := r.StartLoad(t, 3, Pace(5*time.Millisecond), true)
+			accounts := map[string]*testmysql.Server{"repl": r.Source, "applier": r.Target}
+			var tokens []string
+			for range 12 {
+				token := fmt.Sprintf("token-%016x", rnd.Uint64())
+				for user, server := range accounts {
+					server.Exec(t, fmt.Sprintf("ALTER USER %s IDENTIFIED BY '%s' RETAIN CURRENT PASSWORD", user, token))
+				}
+				must(t, os.WriteFile(r.path("password"), []byte(token), 0o600))
+				tokens = append(tokens, token)
+				r.SourceProxy.Cut(faultproxy.How(rnd.IntN(2)))
+				time.Sleep(time.Duration(100+rnd.IntN(400)) * time.Millisecond)
+				r.TargetProxy.Cut(faultproxy.How(rnd.IntN(2)))
+				time.Sleep(time.Duration(100+rnd.IntN(400)) * time.Millisecond)
+				for user, server := range accounts { // The one before has expired.
+					server.Exec(t, fmt.Sprintf("ALTER USER %s DISCARD OLD PASSWORD", user))
+				}
+			}
+			load.Stop()
+			r.AwaitCaughtUp(t, d, time.Minute)
+			r.Equal(t)
+			st, err := d.Status(t.Context())
+			if err != nil || st.Totals.Runs < 10 {
+				t.Errorf("%d runs, %v: the connections were not made anew often enough to prove anything", st.Totals.Runs, err)
+			}
+			d.Stop(t)
+			for _, token := range append(tokens, password) {
+				if strings.Contains(d.Log(), token) {
+					t.Errorf("the log shows a token")
+				}
+			}
+		})
 	}
 }
 

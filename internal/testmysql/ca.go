@@ -39,6 +39,7 @@ type IssueOptions struct {
 	NotBefore  time.Time
 	NotAfter   time.Time
 	Client     bool // A client's certificate, without names.
+	SHA1       bool // Signed with SHA-1, as none has been for years. Of an RSA authority only.
 }
 
 // Certificate is an issued certificate with its key.
@@ -147,6 +148,9 @@ func (o IssueOptions) template() *x509.Certificate {
 	}
 	if o.NotAfter.IsZero() {
 		t.NotAfter = time.Now().Add(60 * 24 * time.Hour) // Far enough that nobody is warned of its end.
+	}
+	if o.SHA1 {
+		t.SignatureAlgorithm = x509.SHA1WithRSA
 	}
 	if o.Client {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
