@@ -130,7 +130,7 @@ func (c *checker) sourceHazards(s *server) {
 	})
 	c.want(len(s.definers) == 0, Finding{
 		Code: "SOURCE_DEFINERS", Severity: Info, Objects: s.definers,
-		Seen: count(len(s.definers), "view or routine") + " with a definer in included schemas",
+		Seen: count(len(s.definers), "definer") + " of views and routines in included schemas",
 		Why:  "those that the log creates anew have the applier's account as their definer on the target, and run with its rights; those of the initial load need their definers' accounts there",
 		Fix:  "create the definers' accounts on the target before cutover (mysqlpump --users, SHOW CREATE USER), and define the views and routines anew as they are on the source",
 	})

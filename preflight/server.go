@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/binseal/binseal/change"
 )
 
 // querier is the part of a session that reading needs.
@@ -36,6 +38,7 @@ type server struct {
 	logFiles   int             // Of the log, and their bytes; of the source.
 	logBytes   uint64
 	enhanced   bool              // Aurora's enhanced binlog.
+	ours       []uint32          // Those of them that are binseal's.
 	blind      bool              // The account may not see which replicas are registered.
 	tables     map[string]*table // Included base tables by "schema.table", as the server itself names them.
 	events     []string          // Enabled events, "schema.event"; only those that the account may see.
@@ -162,6 +165,9 @@ func (s *server) readReplication(ctx context.Context, q querier) {
 	err := eachNamed(ctx, q, replicas, func(row map[string]string) {
 		if id, err := strconv.ParseUint(row["Server_Id"]+row["Server_id"], 10, 32); err == nil {
 			s.replicas = append(s.replicas, uint32(id))
+			if row["Replica_UUID"]+row["Slave_UUID"] == change.ReplicaUUID(uint32(id)).String() {
+				s.ours = append(s.ours, uint32(id))
+			}
 		}
 	})
 	s.blind = err != nil

@@ -198,6 +198,10 @@ func (c *checker) sourceIdentity(s *server) {
 		})
 		return
 	}
+	if slices.Contains(s.ours, c.options.ServerID) {
+		c.want(true, Finding{Code: "SOURCE_SERVER_ID_TAKEN", Seen: fmt.Sprintf("the replica with server_id %d that is registered is a binseal of this stream's server_id", c.options.ServerID)})
+		return
+	}
 	taken := slices.Contains(s.replicas, c.options.ServerID)
 	c.want(!taken, Finding{
 		Code: "SOURCE_SERVER_ID_TAKEN", Severity: Warn,

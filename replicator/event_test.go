@@ -178,7 +178,7 @@ func TestStatusVariables(t *testing.T) {
 }
 
 func TestReplicaUUIDIsStable(t *testing.T) {
-	if a, b := replicaUUID(4711), replicaUUID(4711); a != b || a == replicaUUID(4712) || a.Version() != 5 || a == uuid.Nil {
+	if a, b := change.ReplicaUUID(4711), change.ReplicaUUID(4711); a != b || a == change.ReplicaUUID(4712) || a.Version() != 5 || a == uuid.Nil {
 		t.Errorf("%s, %s", a, b)
 	}
 }

@@ -82,7 +82,7 @@ func (mysqlServer) end(ctx context.Context, q querier, end *LogEnd) error {
 }
 
 func (mysqlServer) settings(serverID uint32, heartbeat time.Duration, _ change.Checkpoint) []string {
-	id := replicaUUID(serverID)
+	id := change.ReplicaUUID(serverID)
 	return append(common(heartbeat), fmt.Sprintf("SET @slave_uuid='%s', @replica_uuid='%s'", id, id))
 }
 

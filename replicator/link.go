@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/google/uuid"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/mysqlconn"
@@ -103,15 +102,6 @@ const (
 	// link does not stay that long: our next connection has the same replica UUID, and the source ends the older.
 	netTimeout = time.Hour
 )
-
-// replicaSpace is the name space of our replica UUIDs (RFC 9562, version 5).
-var replicaSpace = uuid.MustParse("6a1d8a36-6f0f-4f52-9f2b-6c1f0d3b7c55")
-
-// replicaUUID names this reader to the source. It is the same at every connection with a server id, so that the
-// source ends the thread of an older connection and tells it why.
-func replicaUUID(serverID uint32) uuid.UUID {
-	return uuid.NewSHA1(replicaSpace, fmt.Appendf(nil, "binseal replica %d", serverID))
-}
 
 // settings prepares the session for the dump.
 func (l *link) settings(statements []string) error {

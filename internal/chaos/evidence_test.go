@@ -87,6 +87,9 @@ func TestEvidenceOfARunningStream(t *testing.T) {
 	if uses["source binlog"] != 1 || uses["target sql"] < 3 {
 		t.Errorf("connections %v", uses)
 	}
+	if code, out := r.Command(t.Context(), t, "check"); code != 0 || !strings.Contains(out, "0 must, 1 warn,") || !strings.Contains(out, "warn  TABLES_KEYLESS") { // The load has a keyless table.
+		t.Errorf("check beside the running daemon: exit code %d\n%s", code, out)
+	}
 	d.Stop(t)
 	report, _ = r.evidence(t, nil)
 	if !has(report.NotProven, "the daemon's own connections") || report.Daemon.Problem == "" {
