@@ -1,5 +1,7 @@
 package applier
 
+import "github.com/binseal/binseal/change"
+
 // Merged changes leave images behind that nobody needs: of a row that was updated a hundred times only the image before
 // the first change and the one after the last. They lie in memory between images that are needed, so an epoch that would
 // be full of them copies what it needs and lets the rest go. Then it takes further changes, of which more merge:
@@ -7,12 +9,8 @@ package applier
 //	UPDATE 7: a → b, UPDATE 7: b → c, UPDATE 9: x → y    images a b b c x y, needed a c x y
 //	compact                                              images a c x y; 7: a → c, 9: x → y
 
-const (
-	// compactAt leaves room below the bound for the transaction that comes next.
-	compactAt = maxEpochBytes / 4 * 3
-	// compactChunk is how much memory is taken at once, shared by the images of some hundred rows.
-	compactChunk = 64 << 10 // Bytes.
-)
+// compactAt leaves room below the bound for the transaction that comes next.
+const compactAt = maxEpochBytes / 4 * 3
 
 // needs estimates the memory of the images that are needed, in bytes: of one change for each row.
 func (e *epoch) needs() int {
@@ -59,10 +57,10 @@ func (e *epoch) compact() {
 // same reports whether two images are one piece of memory. Images are never empty: each has its null bits.
 func same(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
 
-// imageMemory gives images memory that neighbours share.
+// imageMemory keeps images and counts them.
 type imageMemory struct {
-	chunk []byte
-	used  int // Bytes of all images.
+	keeper change.Keeper
+	used   int // Bytes of all images.
 }
 
 // copy copies an image; nil stays nil.
@@ -71,13 +69,5 @@ func (m *imageMemory) copy(img []byte) []byte {
 		return nil
 	}
 	m.used += len(img)
-	if len(img) > compactChunk/4 {
-		return append([]byte(nil), img...)
-	}
-	if len(img) > cap(m.chunk)-len(m.chunk) {
-		m.chunk = make([]byte, 0, compactChunk)
-	}
-	n := len(m.chunk)
-	m.chunk = append(m.chunk, img...)
-	return m.chunk[n:len(m.chunk):len(m.chunk)]
+	return m.keeper.Keep(img, false)
 }

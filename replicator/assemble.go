@@ -85,7 +85,7 @@ const (
 	rowsAtOnce = 256
 	usualRows  = 4 // The least room for a transaction's rows.
 	txnsAtOnce = 16
-	smallTxn   = keeperChunk / 4 // Bytes.
+	smallTxn   = change.KeeperChunk / 4 // Bytes.
 )
 
 // savepoint remembers what was there when a SAVEPOINT was set.
@@ -94,7 +94,7 @@ type savepoint struct {
 	part  int
 	rows  int
 	bytes int
-	kept  []byte // keeper.mark
+	kept  []byte // change.Keeper.Mark
 }
 
 // rowOverhead is the memory of one change.Row beside its images.
@@ -285,7 +285,7 @@ func (a *assembler) control(ev *event, v verb, name string) error {
 		return a.commit(ev)
 	case verbSavepoint:
 		a.dropMark(name)
-		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes, kept: a.tables.keeper.mark()})
+		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes, kept: a.tables.keeper.Mark()})
 		return nil
 	case verbRollbackTo:
 		return a.rollbackTo(name)
@@ -368,7 +368,7 @@ func (a *assembler) rollbackTo(name string) error {
 		}
 		a.digest.off = true
 		clear(a.rows[m.rows:])
-		a.tables.keeper.back(m.kept)
+		a.tables.keeper.Back(m.kept)
 		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]
 		return nil
 	}
