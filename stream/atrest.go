@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,11 +46,12 @@ func (s *Stream) provenAtRest(ctx context.Context) error {
 // lookAtRest asks, and keeps the answer if it is one.
 func (s *Stream) lookAtRest(ctx context.Context) *change.AtRest {
 	now := s.o.AtRest(ctx)
+	if errors.Is(ctx.Err(), context.Canceled) { // The run has ended: nobody was waited for, and there is nothing to tell.
+		now.Transient = true
+		return &now
+	}
 	s.mu.Lock()
 	before := s.atRest
-	if ctx.Err() != nil { // Nobody was waited for.
-		now.Transient = true
-	}
 	told := before != nil && (before.Result == change.AtRestVerified || before.Result == change.AtRestRefused)
 	if told && now.Result == change.AtRestUnverified && now.Transient && s.o.Now().Sub(before.At) < atRestStands {
 		s.mu.Unlock()
@@ -92,7 +94,7 @@ func (s *Stream) watchAtRest(ctx context.Context, end context.CancelCauseFunc) {
 	if s.o.AtRest == nil {
 		return
 	}
-	for { // provenAtRest has had an answer.
+	for ctx.Err() == nil { // Then provenAtRest has had an answer.
 		s.mu.Lock()
 		known := *s.atRest
 		s.mu.Unlock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -110,7 +111,10 @@ func (f fromText) open(do func(io.Reader) error) error {
 	}
 	file, err := os.Open(f.File)
 	if err != nil {
-		return &change.Fault{Code: "BS-START-UNREADABLE", Class: change.ClassConfig, Where: f.File, What: "the file cannot be read", Err: reasonOf(err), Next: "check the path, or give the text on stdin (-)"}
+		if e, ok := errors.AsType[*os.PathError](err); ok {
+			err = e.Err // Where has the path already.
+		}
+		return &change.Fault{Code: "BS-START-UNREADABLE", Class: change.ClassConfig, Where: f.File, What: "the file cannot be read", Err: err, Next: "check the path, or give the text on stdin (-)"}
 	}
 	defer file.Close()
 	return do(file)
