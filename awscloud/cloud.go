@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/binseal/binseal/change"
 )
@@ -46,7 +47,8 @@ type Cloud struct {
 // Open loads the SDK's settings. It asks nobody: that nothing gives credentials shows at the first question
 // (BS-AWS-CREDENTIALS). region "" means the SDK's own setting; without one the error is a *change.Fault BS-AWS-REGION.
 func Open(ctx context.Context, region string) (*Cloud, error) {
-	options := []func(*config.LoadOptions) error{config.WithRetryer(func() aws.Retryer {
+	// The SDK's own logger writes to stderr, between our records.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{}), config.WithRetryer(func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 3*time.Second })
 	})}
 	if region != "" {
