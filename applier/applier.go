@@ -137,6 +137,7 @@ type Applier struct {
 	share    int                              // An epoch far behind is handed over with this part of its bounds, 1/share; belongs to the collector.
 	maxSQL   int                              // Largest statement the target takes, in bytes.
 	joins    bool                             // The target takes joined updates: see knowsValues.
+	loads    bool                             // The target takes LOAD DATA LOCAL; set with the sessions.
 	spent    *spentValues                     // Of whoever plans an epoch.
 	planned  <-chan struct{}                  // Closed when the last item given to the executor is planned; belongs to the collector.
 	// sqlCascades: the target's SQL layer runs the cascades of foreign keys, not InnoDB: see cascadesInSQL.

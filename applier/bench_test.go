@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -21,6 +22,11 @@ func (n *nowhere) exec(context.Context, string) ([]int64, error) {
 		n.counts = append(n.counts, max(x.count, 0))
 	}
 	return n.counts, nil
+}
+
+func (n *nowhere) load(_ context.Context, _ string, lines io.Reader) (loaded, warnings int64, err error) {
+	_, err = io.Copy(io.Discard, lines)
+	return n.w.sent[0].count, 0, err
 }
 
 // BenchmarkEpoch is the way from transactions to packets of SQL, stage by stage, for an epoch of 20,000 row changes of
@@ -79,15 +85,21 @@ func BenchmarkEpoch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("write", func(b *testing.B) {
-		n := &nowhere{}
-		w := &writer{ctx: b.Context(), session: n, limit: 1 << 26, joins: true}
-		n.w = w
-		for b.Loop() {
-			if err := w.run(p.leader); err != nil {
-				b.Fatal(err)
+	write := func(steps []step, loads bool) func(b *testing.B) {
+		return func(b *testing.B) {
+			n := &nowhere{}
+			w := &writer{ctx: b.Context(), session: n, limit: 1 << 26, joins: true, loads: loads}
+			n.w = w
+			for b.Loop() {
+				if err := w.run(steps); err != nil {
+					b.Fatal(err)
+				}
 			}
+			perRow(b)
 		}
-		perRow(b)
-	})
+	}
+	b.Run("write", write(p.leader, false))
+	inserts := []step{{verb: insertRows, table: p.leader[0].table, rows: p.leader[0].rows}}
+	b.Run("insert", write(inserts, false))
+	b.Run("load", write(inserts, true))
 }

@@ -167,7 +167,7 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 		return &Again{Careful: Careful{Until: e.end}, Err: mysqlconn.Describe("target", "apply "+e.span(), err)}
 	case !mismatched && (!server || mysqlconn.Retryable(err)):
 		return fmt.Errorf("apply %s: %w", e.span(), mysqlconn.Describe("target", "execute", err))
-	case overlapped || e.transactions > 1 && !e.recovery:
+	case overlapped || e.transactions > 1 && !e.recovery || mismatched && m.verb == loadVerb || refusesLoad(err):
 		if !mismatched {
 			err = mysqlconn.Describe("target", "apply "+e.span(), err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,10 @@ func (s *slow) exec(ctx context.Context, sql string) ([]int64, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func (s *slow) load(context.Context, string, io.Reader) (loaded, warnings int64, err error) {
+	return 0, 0, errors.New("not asked for here")
 }
 
 // inFlight runs a writer over inserts of the given sizes against a slow server.

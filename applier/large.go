@@ -86,6 +86,7 @@ func (a *Applier) applyLarge(ctx context.Context, l *large) error {
 	if err != nil {
 		return a.failed(ctx, whole, err, false)
 	}
+	w.loads = a.mayLoad(whole)
 	rows := 0
 	for p := range l.parts {
 		pl, err := planEpoch(p.changes, 0, a.spent)

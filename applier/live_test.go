@@ -205,6 +205,19 @@ func TestLive(t *testing.T) {
 		{"random changes, one transaction an epoch", func(t *testing.T, l *live) {
 			randomChanges(t, l, Config{Mode: Split, Sessions: 2, Careful: Careful{Until: change.Position{File: "binlog.000009"}, Single: true}})
 		}},
+		{"random changes, loaded, listed and alike from the first row", func(t *testing.T, l *live) {
+			lowered(t)
+			randomChanges(t, l, Config{Mode: Split, Sessions: 2})
+			if n := l.server.QueryT(t, "SHOW GLOBAL STATUS LIKE 'Com_load'")[0][1]; n == "0" {
+				t.Error("nothing was loaded")
+			}
+		}},
+		{"a loaded row that is there already", func(t *testing.T, l *live) {
+			lowered(t)
+			duplicate(t, l)
+		}},
+		{"a loaded value that the target refuses is not in the error", loadedRefused},
+		{"the target stops to take LOAD DATA", loadSwitchedOff},
 		{"a fault behind whole transactions", faultBehindWholeOnes},
 		{"an oversized transaction without its end, and then with it", oversized},
 		{"a row that is missing on the target", divergence},
@@ -443,6 +456,72 @@ func halfDone(t *testing.T, l *live) {
 	}
 	if _, err := l.run(t, cfg, txnAt(6, rowsOf(m, change.Delete, 0, image("c", 9))...)); err != nil {
 		t.Errorf("the split epoch after the recovery: %v", err)
+	}
+}
+
+// lowered makes a few rows travel as many do.
+func lowered(t *testing.T) {
+	load, alike, ranged := loadFrom, alikeFrom, rangeFrom
+	loadFrom, alikeFrom, rangeFrom = 1, 2, 2
+	t.Cleanup(func() { loadFrom, alikeFrom, rangeFrom = load, alike, ranged })
+}
+
+// again runs transactions until they have gone through, or a person is asked for, and tells how often care was asked for.
+func again(t *testing.T, l *live, cfg Config, txns ...*change.Txn) (careful int, err error) {
+	t.Helper()
+	for ; careful < 5; careful++ {
+		_, err = l.run(t, cfg, txns...)
+		a, ok := errors.AsType[*Again](err)
+		if !ok {
+			return careful, err
+		}
+		cfg.Careful = a.Careful
+	}
+	t.Fatal("care is asked for again and again")
+	return 0, nil
+}
+
+// loadedRefused: what is lenient when it is loaded is an error of the INSERT that follows.
+func loadedRefused(t *testing.T, l *live) {
+	lowered(t)
+	l.server.Exec(t, "ALTER TABLE shop.p ADD CHECK (v < 100)")
+	careful, err := again(t, l, Config{Mode: Strict, Sessions: 1}, txnAt(2, rowsOf(mapOf("p"), change.Insert, 0, image("a", 5), image("secret", 4711))...))
+	f := change.FaultOf(err)
+	if f == nil || f.Code != "BS-REFUSED" || f.Class != change.ClassPerson || careful != 1 {
+		t.Fatalf("got %v, care was asked for %d times", err, careful)
+	}
+	if text := err.Error() + f.Next; strings.Contains(text, "secret") || strings.Contains(text, "4711") {
+		t.Errorf("a row value is in the error: %s", text)
+	}
+	if rows := l.rows(t, "p"); len(rows) > 0 {
+		t.Errorf("rows of it have stayed: %v", rows)
+	}
+}
+
+// loadSwitchedOff: an operator sets local_infile=OFF while a run loads.
+func loadSwitchedOff(t *testing.T, l *live) {
+	lowered(t)
+	m := mapOf("p")
+	t.Cleanup(func() { l.server.Exec(t, "SET GLOBAL local_infile=ON") })
+	var last *change.Txn
+	_, err := l.runWith(t, Config{Mode: Strict, Sessions: 1}, func(in chan<- *change.Txn, _ *Applier) {
+		in <- txnAt(2, rowsOf(m, change.Insert, 0, image("a", 1))...)
+		for l.position(t) != "2" {
+			time.Sleep(5 * time.Millisecond)
+		}
+		l.server.Exec(t, "SET GLOBAL local_infile=OFF")
+		last = txnAt(3, rowsOf(m, change.Insert, 0, image("b", 1))...)
+		in <- last
+	})
+	asked, ok := errors.AsType[*Again](err)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := l.run(t, Config{Mode: Strict, Sessions: 1, Careful: asked.Careful}, last, txnAt(4, rowsOf(m, change.Insert, 0, image("c", 1))...)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a 0 0 1", "b 0 0 1", "c 0 0 1"}, l.rows(t, "p")); diff != "" {
+		t.Error(diff)
 	}
 }
 

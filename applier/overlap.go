@@ -134,18 +134,21 @@ func (a *Applier) writers(ctx context.Context, x *execution) ([]*writer, error) 
 	record := checkpoint.Record{Checkpoint: &cp}
 	end := checkpoint.Record{End: &checkpoint.End{Pos: cp.Pos, GTIDs: cp.GTIDs}}
 	var all []*writer
+	loads := a.mayLoad(x.epoch)
 	for _, s := range x.followers {
 		record.Participants = append(record.Participants, s.no)
 		w, err := a.begin(ctx, s, x.progress.Epoch, end)
 		if err != nil {
 			return nil, err
 		}
+		w.loads = loads
 		all = append(all, w)
 	}
 	w, err := a.begin(ctx, x.leader, x.progress.Epoch, record)
 	if err != nil {
 		return nil, err
 	}
+	w.loads = loads
 	return append(all, w), nil
 }
 

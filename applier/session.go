@@ -41,10 +41,15 @@ func (s *session) ask(ctx context.Context, sql string) ([]int64, error) {
 	defer done()
 	counts, err := s.conn.Exec(ctx, sql)
 	s.used = time.Now()
+	return counts, lostOr(ctx, err)
+}
+
+// lostOr gives the reason why the connection was given up, if it was (see endLostSessions), else the statement's error.
+func lostOr(ctx context.Context, err error) error {
 	if f := change.FaultOf(context.Cause(ctx)); err != nil && f != nil {
-		return nil, f // The connection was given up: see endLostSessions.
+		return f
 	}
-	return counts, err
+	return err
 }
 
 // touch keeps an idle session from running into its own low wait_timeout: at the commit barrier, inside an
@@ -82,6 +87,7 @@ func (a *Applier) openSessions(ctx context.Context) error {
 	err := g.Wait()
 	if err == nil {
 		a.maxSQL = a.leaders[0].conn.MaxAllowedPacket - packetReserve
+		a.loads = a.joins && a.leaders[0].conn.LocalInfile
 	}
 	return err
 }

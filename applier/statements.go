@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/binseal/binseal/change"
-	"github.com/binseal/binseal/mysqlconn"
 	"github.com/binseal/binseal/rowimage"
 	"github.com/binseal/binseal/schema"
 )
@@ -42,9 +42,10 @@ func (m *mismatch) Error() string {
 	return fmt.Sprintf("%s matched %d rows of %s, expected %d", m.verb, m.got, m.where(), m.count)
 }
 
-// sender takes a packet of statements and gives the matched rows of each: a session.
+// sender takes a packet of statements and gives the matched rows of each, or lines for LOAD DATA: a session.
 type sender interface {
 	exec(ctx context.Context, sql string) ([]int64, error)
+	load(ctx context.Context, into string, lines io.Reader) (loaded, warnings int64, err error)
 }
 
 // writer turns steps into SQL and sends it in packets: several statements in one round trip, none of them COMMIT. While
@@ -58,6 +59,7 @@ type writer struct {
 	session sender
 	limit   int  // Largest packet the target takes, in bytes; the bounds of a packet and of a statement stay below it.
 	joins   bool // The target knows VALUES as a table: see updates.
+	loads   bool // Many inserts go by LOAD DATA: see load.
 
 	buf     []byte
 	expects []expectation
@@ -144,18 +146,24 @@ func (w *writer) sendAll() error {
 // send sends the statements that have ended, once the packet before has been answered as it must: nothing follows a mark
 // that did not match, or a divergence.
 func (w *writer) send(packet string) error {
+	err := w.ask(func() ([]int64, error) { return w.session.exec(w.ctx, packet) })
+	if err == nil && len(packet) > packetBytes {
+		return w.wait() // A single huge row: the next one should not be in memory beside it.
+	}
+	return err
+}
+
+// ask begins a round trip with the statements that have ended, once the one before has been answered as it must.
+func (w *writer) ask(trip func() (counts []int64, err error)) error {
 	if err := w.wait(); err != nil {
 		return err
 	}
 	w.sent, w.expects = w.expects, w.sent[:0]
 	w.answer = make(chan answer, 1) // Room for the one answer, so that the goroutine ends with the round trip.
 	go func(to chan<- answer) {
-		counts, err := w.session.exec(w.ctx, packet)
+		counts, err := trip()
 		to <- answer{counts, err}
 	}(w.answer)
-	if len(packet) > packetBytes {
-		return w.wait() // A single huge row: the next one should not be in memory beside it.
-	}
 	return nil
 }
 
@@ -246,17 +254,12 @@ func (w *writer) deletes(s *step) error {
 	if s.verb == deleteTouched {
 		x.count = anyCount
 	}
-	// Left to itself the optimizer reads a table from end to end when it has no more rows than the list, and waits for
-	// each row that another session of the epoch has locked: at the commit barrier that is a deadlock which InnoDB
-	// cannot see. (FORCE INDEX in the form for several tables does not keep it from that: 9.7 still scans.)
-	head := "DELETE /*+ INDEX(" + schema.QuoteName(t.Name) + " " + schema.QuoteName(t.Identity.Name) + ") */ /* binseal applier */ FROM " +
-		t.QuotedName() + " WHERE "
+	head := "DELETE " + byIdentity(t) + "/* binseal applier */ FROM " + t.QuotedName() + " WHERE "
 	listed, single, err := apart(s.rows, func(c *netChange) (bool, error) { return l.IdentityByNumber(c.held()) })
 	if err != nil {
 		return err
 	}
-	err = w.list(listed, head+l.IdentityColumns()+" IN (", ")", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendIdentity(dst, c.held()) })
-	if err != nil || len(single) == 0 {
+	if err := w.listed(l, listed, head, x); err != nil || len(single) == 0 {
 		return err
 	}
 	if x.count != anyCount {
@@ -282,6 +285,11 @@ func (w *writer) inserts(s *step) error {
 	if err != nil {
 		return err
 	}
+	if w.loads && l.Loads() && len(strict) >= loadFrom {
+		if strict, err = w.load(l, strict); err != nil {
+			return err
+		}
+	}
 	if err := w.list(strict, insertHead(l), "", x, func(dst []byte, c *netChange) ([]byte, error) { return l.AppendTuple(dst, c.after) }); err != nil {
 		return err
 	}
@@ -295,130 +303,6 @@ func (w *writer) inserts(s *step) error {
 
 func insertHead(l *rowimage.Layout) string {
 	return "INSERT /* binseal applier */ INTO " + l.Table().QuotedName() + " (" + l.InsertColumns() + ") VALUES "
-}
-
-// joinedUpdates are rows whose updates write the same columns.
-type joinedUpdates struct {
-	columns []byte // The bitmap.
-	rows    []*netChange
-}
-
-// joinFrom is how many updates share a statement at least: the server prepares such a one at the cost of some rows.
-const joinFrom = 4
-
-// updates writes the rows that change the same columns together, and the others one by one. The order among updates does
-// not matter: those that meet on a unique value are not among them (see entangle).
-func (w *writer) updates(s *step) error {
-	l := s.table.layout
-	groups, single, err := w.group(s)
-	if err != nil {
-		return err
-	}
-	x := expectation{verb: s.verb.String(), table: l.Table()}
-	for _, g := range groups {
-		head, tail := l.JoinedUpdate("/* binseal applier */", g.columns)
-		err := w.list(g.rows, head, tail, x, func(dst []byte, c *netChange) ([]byte, error) {
-			return l.AppendJoined(dst, c.before, c.after, g.columns)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, c := range single {
-		if err := w.update(l, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// group parts a step's rows by the columns that they write; single are those that keep statements of their own.
-func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, err error) {
-	l := s.table.layout
-	if !w.joins || len(s.rows) < joinFrom {
-		return nil, s.rows, nil
-	}
-	byColumns := map[string]*joinedUpdates{}
-	var buf []byte
-	for _, c := range s.rows {
-		zero, err := l.HasEnumZero(c.after, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		ch, err := l.Changed(buf, c.before, c.after)
-		if err != nil {
-			return nil, nil, err
-		}
-		buf = ch.Columns
-		switch {
-		case !ch.Any: // Changed and changed back within the epoch.
-		case zero || !ch.Joins:
-			single = append(single, c)
-		default:
-			g := byColumns[string(ch.Columns)]
-			if g == nil {
-				g = &joinedUpdates{columns: bytes.Clone(ch.Columns)}
-				byColumns[string(g.columns)] = g
-				groups = append(groups, g)
-			}
-			g.rows = append(g.rows, c)
-		}
-	}
-	groups = slices.DeleteFunc(groups, func(g *joinedUpdates) bool {
-		if len(g.rows) >= joinFrom {
-			return false
-		}
-		single = append(single, g.rows...)
-		return true
-	})
-	return groups, single, nil
-}
-
-// update writes one row.
-func (w *writer) update(l *rowimage.Layout, c *netChange) error {
-	zero, err := w.beginUpdate(l, c.after, nil)
-	if err != nil {
-		return err
-	}
-	w.room(c.after)
-	set, changed, err := l.AppendSet(w.buf, c.before, c.after)
-	if err != nil {
-		return err
-	}
-	if !changed { // Changed and changed back within the epoch; what is generated may not be what it was.
-		w.abandon()
-	} else if err := w.updateOne(l, c, set, expectation{count: 1, verb: updateRows.String(), table: l.Table()}, zero); err != nil {
-		return err
-	}
-	return w.prove(l, wholeRow(c.after), l.Table())
-}
-
-// updateOne ends the open UPDATE of one row; set is buf with what it sets.
-func (w *writer) updateOne(l *rowimage.Layout, c *netChange, set []byte, x expectation, zero bool) (err error) {
-	w.buf = append(set, " WHERE "...)
-	if w.buf, err = l.AppendIdentityMatch(w.buf, c.before); err != nil {
-		return err
-	}
-	if err = w.end(x); err != nil || !zero {
-		return err
-	}
-	return w.again(l, wholeRow(c.after), x.table)
-}
-
-// beginUpdate opens an UPDATE up to what it sets: one that is not strict where the row comes to hold index 0 of an ENUM.
-// present is nil for a full image.
-func (w *writer) beginUpdate(l *rowimage.Layout, after, present []byte) (zero bool, err error) {
-	hint := ""
-	if zero, err = l.HasEnumZero(after, present); zero {
-		hint = mysqlconn.LaxHint
-	}
-	w.begin("UPDATE ", hint, "/* binseal applier */ ", l.Table().QuotedName(), " SET ")
-	return zero, err
-}
-
-// abandon takes the open statement back.
-func (w *writer) abandon() {
-	w.buf = w.buf[:max(w.start-1, 0)]
 }
 
 // inOrder writes ordered rows one by one; only neighbouring inserts into one table share a statement.

@@ -1,10 +1,13 @@
 package applier
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,6 +25,8 @@ type recorder struct {
 	counts  [][]expectation
 	matched []int64
 	err     error
+
+	warnings int64 // Of what is loaded.
 }
 
 func (r *recorder) exec(_ context.Context, sql string) ([]int64, error) {
@@ -35,6 +40,13 @@ func (r *recorder) exec(_ context.Context, sql string) ([]int64, error) {
 		counts = append(counts, max(x.count, 0))
 	}
 	return counts, nil
+}
+
+func (r *recorder) load(_ context.Context, into string, lines io.Reader) (loaded, warnings int64, err error) {
+	text, err := io.ReadAll(lines)
+	r.packets = append(r.packets, into+"\n"+string(text))
+	r.counts = append(r.counts, slices.Clone(r.writer.sent))
+	return int64(bytes.Count(text, []byte("\n"))), r.warnings, err
 }
 
 func newRecorder(limit int) (*writer, *recorder) {
@@ -148,7 +160,7 @@ func wideTable(n int) (*schema.Table, *change.TableMap) {
 }
 
 func wideRow(id int32, size int) []byte {
-	img := []byte{0, byte(id), byte(id >> 8), byte(id >> 16), 0, byte(size), byte(size >> 8)}
+	img := []byte{0, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24), byte(size), byte(size >> 8)}
 	return append(img, strings.Repeat("x", size)...)
 }
 
@@ -193,6 +205,12 @@ func TestPacketsAndStatementsStayWithinTheirBounds(t *testing.T) {
 					n = int64(strings.Count(list, "),(")) + 1
 				} else if verb, list, _ := strings.Cut(s, " IN ("); verb != s {
 					n = int64(strings.Count(list, ",")) + 1
+				} else if _, limit, _ := strings.Cut(s, " LIMIT "); limit != "" {
+					if n, _ = strconv.ParseInt(limit, 10, 64); n < int64(rangeFrom) || n > maxRange {
+						r.Fatalf("a range of %d rows", n)
+					}
+					total += n
+					continue
 				}
 				if n != rec.counts[i][j].count || n > maxRowsPerSQL || n > 1 && len(s) > maxSQLBytes {
 					r.Fatalf("a statement of %d rows and %d bytes, of which %d are expected: %.80s", n, len(s), rec.counts[i][j].count, s)

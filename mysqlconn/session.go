@@ -8,9 +8,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -53,6 +55,7 @@ type Session struct {
 	MariaDB          bool   // The server is of MariaDB.
 	ServerUUID       string // @@server_uuid; on MariaDB, which has none, what IdentityQuery gives.
 	Cipher           string // Ssl_cipher as the server reports it; never empty.
+	LocalInfile      bool   // @@local_infile: the server takes Load.
 
 	db    *sql.DB
 	conn  *sql.Conn
@@ -156,7 +159,7 @@ func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions, se
 // greet asks what the server sees of this connection, and who it is.
 func (s *Session) greet(ctx context.Context, e *Endpoint, seen *tlsconf.Evidence) error {
 	rows, err := s.QueryContext(ctx, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_version');"+
-		" SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment")
+		" SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment, @@local_infile")
 	if err != nil {
 		return err
 	}
@@ -173,7 +176,7 @@ func (s *Session) greet(ctx context.Context, e *Endpoint, seen *tlsconf.Evidence
 	if !rows.NextResultSet() || !rows.Next() {
 		return s.explain(cmp.Or(rows.Err(), sql.ErrNoRows))
 	}
-	if err := rows.Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment); err != nil {
+	if err := rows.Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment, &s.LocalInfile); err != nil {
 		return s.explain(err)
 	}
 	s.Cipher, s.MariaDB = status["ssl_cipher"], strings.Contains(s.Version+comment, "MariaDB")
@@ -219,6 +222,57 @@ func (s *Session) Exec(ctx context.Context, text string) ([]int64, error) {
 		return nil, s.explain(err)
 	}
 	return counts, nil
+}
+
+// loads numbers the files of Load: the driver finds them by name, in one list for the process.
+var loads atomic.Uint64
+
+// Load runs LOAD DATA LOCAL INFILE with a file of lines, whose name is chosen here; into is what stands behind the name. It
+// gives the rows that were loaded, and the warnings: the statement is lenient, and what it changed or left out is a warning
+// only. The file is read while the server reads; an error of lines is returned as it is. Otherwise as Exec.
+//
+// The server asks for the file by its name, and the driver gives it no other (MySQL manual, "Security Considerations for LOAD
+// DATA LOCAL"): no file of this machine is on its list.
+func (s *Session) Load(ctx context.Context, into string, lines io.Reader) (loaded, warnings int64, err error) {
+	name := "binseal-" + strconv.FormatUint(loads.Add(1), 10)
+	file := &fileOfLines{Reader: lines}
+	mysql.RegisterReaderHandler(name, func() io.Reader { return file })
+	defer mysql.DeregisterReaderHandler(name)
+	rows, err := s.conn.QueryContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::"+name+"' "+into+"; SELECT ROW_COUNT(), @@warning_count")
+	if file.err != nil {
+		err = file.err
+	} else if err != nil {
+		err = s.explain(err)
+	}
+	if err != nil {
+		if rows != nil {
+			_ = rows.Close()
+		}
+		return 0, 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() {
+		return 0, 0, s.explain(cmp.Or(rows.Err(), sql.ErrNoRows))
+	}
+	if err := rows.Scan(&loaded, &warnings); err != nil {
+		return 0, 0, s.explain(err)
+	}
+	return loaded, warnings, nil
+}
+
+// fileOfLines keeps the error of its reader.
+type fileOfLines struct {
+	io.Reader
+	err error
+}
+
+// Read reads, and keeps what goes wrong.
+func (f *fileOfLines) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
 }
 
 // QueryContext runs one query. Arguments are written into the text by the driver, in the same round trip. The

@@ -72,6 +72,7 @@ type Layout struct {
 	bound     []int  // Generated columns that are stored, whose value may depend on the session: see AppendProof.
 	all       []byte // The bitmap of columns of a full image.
 
+	loads    bool     // See Loads.
 	joins    bool     // Rows can be found by their identity in a joined update: see Changed.
 	identity *keyPlan // Nil for a keyless table.
 	keys     []*keyPlan
@@ -110,7 +111,7 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 	if err := l.bindKeys(); err != nil {
 		return nil, err
 	}
-	l.joins = l.joinsIdentity()
+	l.loads, l.joins = l.canLoad(), l.joinsIdentity()
 	return l, nil
 }
 

@@ -2,6 +2,7 @@ package rowimage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -145,6 +146,29 @@ func (l *Layout) JoinedUpdate(comment string, columns []byte) (head, tail string
 	}
 	return "UPDATE " + comment + " (VALUES ", ") AS n (" + strings.Join(names, ",") + ") STRAIGHT_JOIN " + l.table.QuotedName() +
 		" FORCE INDEX (" + schema.QuoteName(l.table.Identity.Name) + ") ON " + strings.Join(on, " AND ") + " SET " + strings.Join(set, ",")
+}
+
+// AppendValues writes what an image holds in the given columns, as bytes that are the same exactly when the values are.
+func (l *Layout) AppendValues(dst, img, columns []byte) ([]byte, error) {
+	w, err := l.walk(img)
+	if err != nil {
+		return dst, err
+	}
+	out := dst
+	for i := range l.columns {
+		v, null, ok := w.next(i)
+		if !ok {
+			return dst, l.valueError(i, errShort)
+		}
+		switch {
+		case !bit(columns, i):
+		case null:
+			out = append(out, 0)
+		default:
+			out = append(binary.AppendUvarint(out, uint64(len(v))+1), v...)
+		}
+	}
+	return out, nil
 }
 
 // AppendJoined writes a row of such a statement: "ROW(1,'x')", the identity as before and the columns as after.

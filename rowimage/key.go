@@ -152,6 +152,12 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 	return out, false, nil
 }
 
+// IdentityCounts reports that rows are found by one integer column. Then the bytes of AppendKey are its number, big-endian,
+// with the sign's bit turned: they differ by one where the numbers do.
+func (l *Layout) IdentityCounts() bool {
+	return l.identity != nil && len(l.identity.parts) == 1 && l.columns[l.identity.parts[0].column].kind == kindInt
+}
+
 // Respelled reports whether two images with the same value of a key, not NULL, hold it in different bytes ('a' and 'A' under a
 // collation that ignores case). Of a prefix the whole value counts. k must be one of Keys.
 func (l *Layout) Respelled(before, after []byte, k *schema.Key) (bool, error) {

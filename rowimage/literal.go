@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// escapes gives the letter behind the backslash for each byte that a quoted string must not hold; 0 for the others.
-// NUL, newline, carriage return and Control-Z are escaped as mysql_real_escape_string does.
-var escapes = [256]byte{0: '0', '\n': 'n', '\r': 'r', 0x1a: 'Z', '\'': '\'', '"': '"', '\\': '\\'}
+// escapes gives the letter behind the backslash for each byte that a quoted string, or a field of LOAD DATA, must not hold; 0
+// for the others. NUL, newline, carriage return and Control-Z are escaped as mysql_real_escape_string does; a tab ends a field.
+var escapes = [256]byte{0: '0', '\t': 't', '\n': 'n', '\r': 'r', 0x1a: 'Z', '\'': '\'', '"': '"', '\\': '\\'}
 
 // appendEscaped writes the inside of a quoted string.
 func appendEscaped(dst, s []byte) []byte {

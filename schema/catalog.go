@@ -108,7 +108,7 @@ func (c *Catalog) load(ctx context.Context, name Name) (*Table, error) {
 const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in_create_table_and_information_schema'"
 
 // columnsQuery: one row per column, each with its table's type and engine.
-const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''),
+const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''), COALESCE(t.CREATE_OPTIONS, '') LIKE '%partitioned%',
   c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, c.IS_NULLABLE, c.EXTRA, COALESCE(c.CHARACTER_SET_NAME, ''),
   COALESCE(c.COLLATION_NAME, ''), COALESCE(c.CHARACTER_OCTET_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
   COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(c.COLUMN_DEFAULT, ''), c.COLUMN_DEFAULT IS NULL,
@@ -132,7 +132,7 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 		var col Column
 		var nullable, extra, value, expression string
 		var noDefault bool
-		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &col.Name, &col.DataType, &col.ColumnType,
+		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &t.Partitioned, &col.Name, &col.DataType, &col.ColumnType,
 			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault, &expression)
 		if err != nil {
 			return err

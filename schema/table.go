@@ -84,6 +84,7 @@ const (
 type Table struct {
 	Schema, Name string
 	Engine       string
+	Partitioned  bool
 	Columns      []Column
 	Added        []Column // Columns that the source does not have: only in what Arrange gives.
 	// Identity is the key by which rows are found: the primary key, else the first unique key whose parts are all

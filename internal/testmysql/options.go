@@ -30,6 +30,7 @@ type Options struct {
 	BinlogEncryption, Encrypted bool
 	RequireSecureTransport      bool // Refuse TCP sessions without TLS.
 	NoTLS                       bool // Offer no TLS at all.
+	LocalInfile                 bool // Take LOAD DATA LOCAL. MySQL's default is not to, that of Aurora's parameter groups is.
 
 	// CA signs the server's certificate; nil makes one per server. Certificate replaces the certificate for
 	// localhost and 127.0.0.1 that the CA would issue, for tests of expired ones and of wrong names.
@@ -63,12 +64,13 @@ func Source56Options(gtid bool) Options {
 // TargetOptions describe a target like an encrypted Aurora cluster: it refuses plaintext connections and
 // encrypts tables and logs at rest. It has no binary log, as Aurora by default.
 func TargetOptions() Options {
-	return Options{Name: "target", ServerID: 201, Encrypted: true, RequireSecureTransport: true}
+	return Options{Name: "target", ServerID: 201, Encrypted: true, RequireSecureTransport: true, LocalInfile: true}
 }
 
 // ContraryTargetOptions describe a target whose settings differ from a source's wherever that could spoil data.
 func ContraryTargetOptions() Options {
 	o := TargetOptions()
+	o.LocalInfile = false
 	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
 		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
 	return o
@@ -110,7 +112,7 @@ func (o Options) flags() []string {
 		fmt.Sprintf("--server-id=%d", o.ServerID),
 		fmt.Sprintf("--innodb-buffer-pool-size=%dM", o.BufferPoolMB),
 		"--performance-schema=" + onOff(o.PerformanceSchema),
-		"--require-secure-transport=" + onOff(o.RequireSecureTransport),
+		"--require-secure-transport=" + onOff(o.RequireSecureTransport), "--local-infile=" + onOff(o.LocalInfile),
 		"--default-table-encryption=" + onOff(o.Encrypted),
 		"--innodb-redo-log-encrypt=" + onOff(o.Encrypted),
 		"--innodb-undo-log-encrypt=" + onOff(o.Encrypted),

@@ -1,0 +1,146 @@
+package rowimage
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Many new rows travel cheaper by LOAD DATA than by INSERT: the server neither parses nor prepares their values. A line of
+// the file for the row (7, 'a<tab>b', NULL, {"x": 1}) of t(id, c, n, doc JSON), and its statement:
+//
+//	7<tab>a\tb<tab>\N<tab>{"x":1}
+//	LOAD DATA LOCAL INFILE '…' INTO TABLE `t` CHARACTER SET binary FIELDS … (`id`,`c`,`n`,@d3) SET `doc`=CONVERT(@d3 USING utf8mb4)
+//
+// The file's character set is binary: the server takes the bytes of a text as they are in its column's own character set, as
+// the image has them. A JSON column takes no binary string, so it takes the way through a variable. LOCAL makes the statement
+// lenient: a value that does not fit is changed, a row whose key is there already is left out. Both are warnings, and the
+// second lowers the count. Whoever uses it must look at both.
+
+// Loads reports that rows of the table can be lines of a file. An ENUM or SET is a number there: it must not have a member
+// that may read as one, and its character set must have the bytes of ASCII. Tables whose rows are proved one by one gain nothing.
+func (l *Layout) Loads() bool { return l.loads }
+
+func (l *Layout) canLoad() bool {
+	for i := range l.columns {
+		c := &l.columns[i]
+		if !c.written || c.members == nil {
+			continue
+		}
+		cs, known := charsetNamed(l.table.Columns[i].Charset)
+		if !known || cs.unit > 1 || slices.ContainsFunc(c.members, numberLike) {
+			return false
+		}
+	}
+	return !l.NeedsProof()
+}
+
+// numberLike reports that a text begins as a number may; an empty one is the number 0 of a SET.
+func numberLike(s string) bool {
+	return s == "" || strings.ContainsRune(" 0123456789+-.\\", rune(s[0]))
+}
+
+// LoadInto is the part of the statement behind the file's name.
+func (l *Layout) LoadInto() string {
+	var names, set []string
+	for i := range l.columns {
+		c := &l.columns[i]
+		switch {
+		case !c.written:
+		case c.kind == kindJSON:
+			v := "@d" + strconv.Itoa(i)
+			names, set = append(names, v), append(set, c.name+"=CONVERT("+v+" USING utf8mb4)")
+		default:
+			names = append(names, c.name)
+		}
+	}
+	s := "INTO TABLE " + l.table.QuotedName() + ` CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (` + strings.Join(names, ",") + ")"
+	if set != nil {
+		s += " SET " + strings.Join(set, ",")
+	}
+	return s
+}
+
+// LoadsRow reports whether a row can be a line: a JSON document that text cannot express needs an expression.
+func (l *Layout) LoadsRow(img []byte) (bool, error) {
+	if !l.documents {
+		return true, nil
+	}
+	w, err := l.walk(img)
+	if err != nil {
+		return false, err
+	}
+	for i := range l.columns {
+		v, null, ok := w.next(i)
+		if !ok {
+			return false, l.valueError(i, errShort)
+		}
+		if c := &l.columns[i]; c.written && c.kind == kindJSON && !null && !jsonIsText(v) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// AppendLine writes a row as a line of the file, of a full image for which LoadsRow holds.
+func (l *Layout) AppendLine(dst, img []byte) ([]byte, error) {
+	w, err := l.walk(img)
+	if err != nil {
+		return dst, err
+	}
+	out, first := dst, true
+	for i := range l.columns {
+		v, null, ok := w.next(i)
+		if !ok {
+			return dst, l.valueError(i, errShort)
+		}
+		c := &l.columns[i]
+		if !c.written {
+			continue
+		}
+		if !first {
+			out = append(out, '\t')
+		}
+		first = false
+		if null {
+			out = append(out, `\N`...)
+		} else if out, err = c.appendField(out, v); err != nil {
+			return dst, l.valueError(i, err)
+		}
+	}
+	if len(w.rest) != 0 {
+		return dst, l.imageError(errTrailing)
+	}
+	return append(out, '\n'), nil
+}
+
+// appendField writes a value as LOAD DATA reads it. What is a number or a quoted text in a statement is the same here,
+// without the quotes: a field knows the escapes of a quoted text.
+func (c *column) appendField(dst, v []byte) ([]byte, error) {
+	var err error
+	if c.packed {
+		if v, err = unpack(v); err != nil {
+			return dst, err
+		}
+	}
+	switch c.kind {
+	case kindText:
+		if len(v)%int(c.unit) != 0 {
+			return dst, errTextUnit
+		}
+		return appendEscaped(dst, v), nil
+	case kindVector:
+		if len(v) == 0 {
+			return dst, errVectorEmpty
+		}
+		return appendEscaped(dst, v), nil
+	case kindBinary, kindBytes, kindGeometry, kindBit: // The server pads a BINARY(n); a BIT is its bytes.
+		return appendEscaped(dst, v), nil
+	}
+	start := len(dst)
+	if dst, err = c.appendLiteral(dst, v); err != nil || dst[start] != '\'' {
+		return dst, err
+	}
+	n := copy(dst[start:], dst[start+1:len(dst)-1])
+	return dst[:start+n], nil
+}
