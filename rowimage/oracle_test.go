@@ -149,7 +149,7 @@ func literalOf(c wireColumn, v any) string {
 		return "NULL"
 	}
 	quoted := func(intro, s string) string {
-		return intro + "'" + strings.NewReplacer("\x00", `\0`, "\n", `\n`, "\r", `\r`, "\x1a", `\Z`, "'", `\'`, `"`, `\"`, `\`, `\\`).Replace(s) + "'"
+		return intro + "'" + strings.NewReplacer("\x00", `\0`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x1a", `\Z`, "'", `\'`, `"`, `\"`, `\`, `\\`).Replace(s) + "'"
 	}
 	switch c.column.DataType {
 	case "bit", "set":
