@@ -44,6 +44,7 @@ func setups() map[string]setup {
 
 		"a target that only reads":        {code: "TARGET_READ_ONLY", severity: Must, target: []string{"SET GLOBAL super_read_only=ON"}, onTarget: true, fix: []string{"SET GLOBAL super_read_only=OFF, read_only=OFF"}, again: []string{"SET GLOBAL super_read_only=OFF", "SET GLOBAL read_only=OFF"}},
 		"clients without TLS":             {code: "TARGET_REQUIRE_TLS", severity: Warn, target: []string{"SET GLOBAL require_secure_transport=OFF"}, onTarget: true, fix: []string{"SET PERSIST require_secure_transport=ON"}},
+		"no LOAD DATA LOCAL":              {code: "TARGET_LOCAL_INFILE", severity: Info, target: []string{"SET GLOBAL local_infile=OFF"}, onTarget: true, fix: []string{"SET PERSIST local_infile=ON"}},
 		"another engine by default":       {code: "TARGET_ENGINE", severity: Must, target: []string{"SET GLOBAL default_storage_engine=MyISAM"}, onTarget: true, fix: []string{"SET PERSIST default_storage_engine=InnoDB"}},
 		"no tables without a primary key": {code: "TARGET_REQUIRE_PRIMARY_KEY", severity: Warn, target: []string{"SET GLOBAL sql_require_primary_key=ON"}, onTarget: true, fix: []string{"SET PERSIST sql_require_primary_key=OFF"}},
 		"small packets":                   {code: "TARGET_MAX_ALLOWED_PACKET", severity: Must, target: []string{"SET GLOBAL max_allowed_packet=1048576"}, onTarget: true, fix: []string{"SET PERSIST max_allowed_packet=67108864"}},

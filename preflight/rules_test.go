@@ -30,7 +30,7 @@ func goodTarget() *server {
 	return &server{
 		leg: "target", version: "8.4.8", user: "applier@%", zones: map[string]bool{"UTC": true, "Europe/Berlin": true}, tables: map[string]*table{"shop.orders": goodTable()},
 		vars: map[string]string{
-			"read_only": "OFF", "super_read_only": "OFF", "innodb_read_only": "OFF", "require_secure_transport": "ON",
+			"read_only": "OFF", "super_read_only": "OFF", "innodb_read_only": "OFF", "require_secure_transport": "ON", "local_infile": "ON",
 			"default_storage_engine": "InnoDB", "sql_require_primary_key": "OFF", "server_uuid": "b",
 			"max_allowed_packet": "67108864", "lower_case_table_names": "0", "event_scheduler": "OFF",
 			"default_table_encryption": "ON", "innodb_redo_log_encrypt": "ON", "innodb_undo_log_encrypt": "ON",
@@ -138,6 +138,7 @@ func TestRules(t *testing.T) {
 		"smaller packets on the target":    {func(_, s *server, _ *Options) { set(s, "max_allowed_packet", "4194304") }, []string{"must TARGET_MAX_ALLOWED_PACKET"}},
 		"names in lower case on one side":  {func(_, s *server, _ *Options) { set(s, "lower_case_table_names", "1") }, []string{"must LOWER_CASE_TABLE_NAMES"}},
 		"a reader as the target":           {func(_, s *server, _ *Options) { set(s, "innodb_read_only", "ON") }, []string{"must TARGET_READ_ONLY"}},
+		"LOAD DATA LOCAL not allowed":      {func(_, s *server, _ *Options) { set(s, "local_infile", "OFF") }, []string{"info TARGET_LOCAL_INFILE"}},
 		"plain text allowed on the target": {func(_, s *server, _ *Options) { set(s, "require_secure_transport", "OFF") }, []string{"warn TARGET_REQUIRE_TLS"}},
 		"MyISAM by default":                {func(_, s *server, _ *Options) { set(s, "default_storage_engine", "MyISAM") }, []string{"must TARGET_ENGINE"}},
 		"primary keys required":            {func(_, s *server, _ *Options) { set(s, "sql_require_primary_key", "ON") }, []string{"warn TARGET_REQUIRE_PRIMARY_KEY"}},

@@ -41,6 +41,11 @@ func (c *checker) targetSettings(s *server) {
 		Why: "CREATE TABLE without a primary key in the stream would be refused, and the stream would halt there",
 		Fix: s.setting("sql_require_primary_key", "OFF") + ", if the source creates such tables",
 	})
+	c.want(s.on("local_infile"), Finding{
+		Code: "TARGET_LOCAL_INFILE", Severity: Info, Seen: "local_infile=" + s.vars["local_infile"],
+		Why: "many inserted rows go by INSERT, which costs the target a quarter more than LOAD DATA LOCAL",
+		Fix: s.setting("local_infile", "ON") + " until the cutover, if a catch-up should be faster",
+	})
 }
 
 // bothServers checks what must fit between the two.
