@@ -288,6 +288,9 @@ func (r *Rig) start(t testing.TB, binary string, env []string) *Daemon {
 	d := &Daemon{listen: listen, log: &lockedBuffer{}, done: make(chan struct{})}
 	d.cmd = exec.Command(binary, "run", "-c", r.Config(t, listen, ""))
 	d.cmd.Env = slices.Concat(os.Environ(), r.Env, env)
+	if r.Mode == "split" {
+		d.cmd.Env = append(d.cmd.Env, "BINSEAL_FEW_ARE_MANY=1") // See applier/few.go.
+	}
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	must(t, d.cmd.Start())
 	go func() { _ = d.cmd.Wait(); close(d.done) }()

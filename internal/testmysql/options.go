@@ -70,7 +70,6 @@ func TargetOptions() Options {
 // ContraryTargetOptions describe a target whose settings differ from a source's wherever that could spoil data.
 func ContraryTargetOptions() Options {
 	o := TargetOptions()
-	o.LocalInfile = false
 	o.Extra = []string{"--max-allowed-packet=64M", "--character-set-server=latin1", "--default-time-zone=-07:30",
 		"--sql-mode=ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES", "--auto-increment-increment=7", "--explicit-defaults-for-timestamp=OFF"}
 	return o
