@@ -181,7 +181,7 @@ func settings(p Plan) map[string]string {
 	}
 	return map[string]string{
 		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL",
-		"target": common + " performance_schema=ON" + log + " gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON",
+		"target": common + " performance_schema=ON" + log + " gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON local_infile=ON",
 	}
 }
 
