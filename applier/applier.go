@@ -92,6 +92,8 @@ type Config struct {
 type Careful struct {
 	Until  change.Position // Zero: nowhere.
 	Single bool            // One transaction an epoch, so that a mismatch has an exact position.
+	// NoLoads: loading has failed, for whatever reason. It holds for the process, or each epoch could be applied twice.
+	NoLoads bool
 }
 
 func (c Careful) covers(e *epoch) bool {
@@ -187,13 +189,13 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	return a, nil
 }
 
-// knowsValues reports that a MySQL server takes VALUES as a table: since 8.0.19.
+// knowsValues reports that a MySQL server takes VALUES as a table, since 8.0.19, and hints of an index, since 8.0.20.
 func knowsValues(version string) bool {
 	var major, minor, patch int
 	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
 		return false
 	}
-	return major > 8 || major == 8 && (minor > 0 || patch >= 19)
+	return major > 8 || major == 8 && (minor > 0 || patch >= 20)
 }
 
 // Checkpoint is where the source is to be read from. Valid before Run.

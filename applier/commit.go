@@ -156,6 +156,7 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 	if cerr := a.confirm(); cerr != nil {
 		return cerr
 	}
+	again := Careful{Until: e.end, NoLoads: a.cfg.Careful.NoLoads || loadFailed(err)}
 	m, mismatched := errors.AsType[*mismatch](err)
 	number, server := mysqlconn.Number(err)
 	switch {
@@ -164,14 +165,15 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 	case change.FaultOf(err) != nil:
 		return place(err, e)
 	case mysqlconn.LockConflict(err):
-		return &Again{Careful: Careful{Until: e.end}, Err: mysqlconn.Describe("target", "apply "+e.span(), err)}
-	case !mismatched && (!server || mysqlconn.Retryable(err)):
+		return &Again{Careful: again, Err: mysqlconn.Describe("target", "apply "+e.span(), err)}
+	case !mismatched && !loadFailed(err) && (!server || mysqlconn.Retryable(err)):
 		return fmt.Errorf("apply %s: %w", e.span(), mysqlconn.Describe("target", "execute", err))
-	case overlapped || e.transactions > 1 && !e.recovery || mismatched && m.verb == loadVerb || refusesLoad(err):
-		if !mismatched {
+	case overlapped || e.transactions > 1 && !e.recovery || loadFailed(err):
+		if server {
 			err = mysqlconn.Describe("target", "apply "+e.span(), err)
 		}
-		return &Again{Careful: Careful{Until: e.end, Single: true}, Err: err}
+		again.Single = true
+		return &Again{Careful: again, Err: err}
 	case mismatched && m.verb == againVerb:
 		return refused(e, 0, m)
 	case mismatched && m.verb == proofVerb:

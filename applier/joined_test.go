@@ -38,7 +38,7 @@ func TestUpdatesShareStatements(t *testing.T) {
 }
 
 func TestOldTargetsTakeNoValues(t *testing.T) {
-	for version, want := range map[string]bool{"5.7.44-log": false, "8.0.18": false, "8.0.19": true, "8.0.36": true, "8.4.0": true, "9.7.4": true, "": false} {
+	for version, want := range map[string]bool{"5.7.44-log": false, "8.0.19": false, "8.0.20": true, "8.0.36": true, "8.4.0": true, "9.7.4": true, "": false} {
 		if got := knowsValues(version); got != want {
 			t.Errorf("%q: %v", version, got)
 		}

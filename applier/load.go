@@ -2,6 +2,8 @@ package applier
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -24,13 +26,26 @@ const (
 	loadChunk = 15 << 10
 )
 
-// loadRefused are the server's errors that say that it takes no LOAD DATA LOCAL (any more): ER_NOT_ALLOWED_COMMAND,
-// ER_CLIENT_LOCAL_FILES_DISABLED.
-var loadRefused = map[uint16]bool{1148: true, 3948: true}
+// loadError is what went wrong with loading, where INSERT may go well or tell more: a refusal (local_infile was switched off),
+// warnings.
+type loadError struct{ error }
+
+func (e *loadError) Unwrap() error { return e.error }
+
+// loadFailed reports that loading is what has failed.
+func loadFailed(err error) bool {
+	if m, ok := errors.AsType[*mismatch](err); ok {
+		return m.verb == loadVerb
+	}
+	_, ok := errors.AsType[*loadError](err)
+	return ok
+}
 
 // mayLoad reports whether the epoch's inserts may be loaded: not where care is asked for, so that a row that the target does
 // not take is found.
-func (a *Applier) mayLoad(e *epoch) bool { return a.loads && !e.recovery && !a.cfg.Careful.covers(e) }
+func (a *Applier) mayLoad(e *epoch) bool {
+	return a.loads && !e.recovery && !a.cfg.Careful.NoLoads && !a.cfg.Careful.covers(e)
+}
 
 // load sends rows as the lines of one file. The rest are those which a line cannot express.
 func (w *writer) load(l *rowimage.Layout, rows []*netChange) (rest []*netChange, err error) {
@@ -49,8 +64,10 @@ func (w *writer) load(l *rowimage.Layout, rows []*netChange) (rest []*netChange,
 	w.statements++
 	return rest, w.ask(func() ([]int64, error) {
 		loaded, warnings, err := w.session.load(w.ctx, l.LoadInto(), &lines{layout: l, rows: rows})
-		if err == nil && warnings > 0 {
-			err = &mismatch{expectation: x, got: loaded}
+		if _, server := mysqlconn.Number(err); server && !mysqlconn.Retryable(err) {
+			err = &loadError{err}
+		} else if err == nil && warnings > 0 {
+			err = &loadError{fmt.Errorf("load of %s: %d rows of %d, with %d warnings", x.where(), loaded, x.count, warnings)}
 		}
 		return []int64{loaded}, err
 	})
@@ -93,10 +110,4 @@ func (s *session) load(ctx context.Context, into string, file io.Reader) (loaded
 	loaded, warnings, err = s.conn.Load(ctx, into, file)
 	s.used = time.Now()
 	return loaded, warnings, lostOr(ctx, err)
-}
-
-// refusesLoad reports that the target takes no LOAD DATA any more.
-func refusesLoad(err error) bool {
-	n, _ := mysqlconn.Number(err)
-	return loadRefused[n]
 }

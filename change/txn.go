@@ -50,6 +50,11 @@ type TableMap struct {
 	Members [][]string
 }
 
+// MayBeNull reports that a column takes NULL on the source.
+func (m *TableMap) MayBeNull(i int) bool {
+	return i/8 < len(m.Nullable) && m.Nullable[i/8]>>(i%8)&1 == 1
+}
+
 // Columns is the number of columns in the row images.
 func (m *TableMap) Columns() int { return len(m.Types) }
 

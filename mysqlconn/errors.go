@@ -236,6 +236,7 @@ var driverTexts = []struct {
 	{"auth plugin", kindAuth, "the user's authentication plugin is not supported"},
 	{"connection was bad", kindLost, "connection lost"},
 	{"invalid connection", kindLost, "connection lost"},
+	{"bad connection", kindLost, "connection lost"}, // While a file is sent.
 }
 
 // explainDial names the errors of a connection that did not come about; nil for others.

@@ -229,7 +229,7 @@ var loads atomic.Uint64
 
 // Load runs LOAD DATA LOCAL INFILE with a file of lines, whose name is chosen here; into is what stands behind the name. It
 // gives the rows that were loaded, and the warnings: the statement is lenient, and what it changed or left out is a warning
-// only. The file is read while the server reads; an error of lines is returned as it is. Otherwise as Exec.
+// only. The file is read while the server reads; an error of lines is returned as it is, and the session is closed. Otherwise as Exec.
 //
 // The server asks for the file by its name, and the driver gives it no other (MySQL manual, "Security Considerations for LOAD
 // DATA LOCAL"): no file of this machine is on its list.
@@ -239,16 +239,15 @@ func (s *Session) Load(ctx context.Context, into string, lines io.Reader) (loade
 	mysql.RegisterReaderHandler(name, func() io.Reader { return file })
 	defer mysql.DeregisterReaderHandler(name)
 	rows, err := s.conn.QueryContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::"+name+"' "+into+"; SELECT ROW_COUNT(), @@warning_count")
-	if file.err != nil {
-		err = file.err
-	} else if err != nil {
-		err = s.explain(err)
-	}
-	if err != nil {
-		if rows != nil {
+	switch {
+	case file.err != nil: // The server has taken the part for the whole, and its answer to the rest is not read.
+		if err == nil {
 			_ = rows.Close()
 		}
-		return 0, 0, err
+		_ = s.Close()
+		return 0, 0, file.err
+	case err != nil:
+		return 0, 0, s.explain(err)
 	}
 	defer func() { _ = rows.Close() }()
 	if !rows.Next() {

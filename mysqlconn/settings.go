@@ -21,7 +21,8 @@ const LaxHint = "/*+ SET_VAR(sql_mode='" + laxSQLMode + "') */ "
 // TargetInit gives the settings of an applier session. All of them are open to any user: no SUPER and no
 // SESSION_VARIABLES_ADMIN, as on Aurora.
 //
-// waitTimeout is how long the server keeps a session that sends nothing, with its locks; lockWait is the patience
+// waitTimeout is how long the server keeps a session that sends nothing, with its locks, between statements and within a
+// file (Session.Load); lockWait is the patience
 // for row locks and for metadata locks. Both are rounded up to whole seconds, at least 1.
 func TargetInit(waitTimeout, lockWait time.Duration) []string {
 	return []string{
@@ -37,8 +38,8 @@ func TargetInit(waitTimeout, lockWait time.Duration) []string {
 		// The source has checked foreign keys (DESIGN.md §2). unique_checks stays 1: with 0 InnoDB may skip the check
 		// of secondary unique indexes, and a duplicate would go in unseen.
 		"SET SESSION foreign_key_checks=0, SESSION unique_checks=1",
-		fmt.Sprintf("SET SESSION wait_timeout=%d, SESSION innodb_lock_wait_timeout=%d, SESSION lock_wait_timeout=%d",
-			wholeSeconds(waitTimeout), wholeSeconds(lockWait), wholeSeconds(lockWait)),
+		fmt.Sprintf("SET SESSION wait_timeout=%d, SESSION net_read_timeout=%d, SESSION innodb_lock_wait_timeout=%d, SESSION lock_wait_timeout=%d",
+			wholeSeconds(waitTimeout), wholeSeconds(waitTimeout), wholeSeconds(lockWait), wholeSeconds(lockWait)),
 	}
 }
 

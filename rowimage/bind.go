@@ -164,6 +164,9 @@ func (l *Layout) bindColumn(i int) error {
 		return mismatch(l.source, l.table, c, "the source's column is %s, the target's %s", describe(typ, meta), c.ColumnType)
 	}
 	col.kind = kind
+	if col.written && (kind == kindTimestamp || kind == kindOldTimestamp) && m.MayBeNull(i) && !c.Nullable {
+		return mismatch(m, l.table, c, "the source's column takes NULL and the target's does not: its server may write the time of now in its place (explicit_defaults_for_timestamp)")
+	}
 	// MariaDB and MySQL differ in functions of one name: JSON_EXTRACT() gives 1e3 there and 1000.0 here.
 	if c.SessionBound && (c.Generated == schema.StoredColumn || l.inKey(i)) || m.MariaDB && c.Generated == schema.StoredColumn {
 		l.bound = append(l.bound, i)

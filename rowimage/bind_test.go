@@ -57,6 +57,8 @@ func TestBindRefusesWhatDoesNotFit(t *testing.T) {
 		"a BLOB for GEOMETRY":                  {col(typeBlob, 4, schema.Column{DataType: "geometry"}), nil, CodeMismatch},
 		"VECTOR":                               {col(typeVector, 4, schema.Column{DataType: "vector"}), nil, ""},
 		"VECTOR for a BLOB":                    {col(typeVector, 4, schema.Column{DataType: "blob"}), nil, CodeMismatch},
+		"NULL for a TIMESTAMP that takes none": {col(typeTimestamp2, 0, schema.Column{DataType: "timestamp"}), func(m *change.TableMap, _ *schema.Table) { m.Nullable = []byte{1} }, CodeMismatch},
+		"NULL for an INT that takes none":      {col(typeLong, 0, schema.Column{DataType: "int"}), func(m *change.TableMap, _ *schema.Table) { m.Nullable = []byte{1} }, ""},
 		"DATETIME from before 5.6.4":           {col(typeDatetime, 0, schema.Column{DataType: "datetime"}), nil, ""},
 		"TIME from before 5.6.4":               {col(typeTime, 0, schema.Column{DataType: "time"}), nil, ""},
 		"TIMESTAMP from before 5.6.4":          {col(typeTimestamp, 0, schema.Column{DataType: "timestamp"}), nil, ""},

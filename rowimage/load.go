@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Many new rows travel cheaper by LOAD DATA than by INSERT: the server neither parses nor prepares their values. A line of
@@ -17,27 +19,35 @@ import (
 // lenient: a value that does not fit is changed, a row whose key is there already is left out. Both are warnings, and the
 // second lowers the count. Whoever uses it must look at both.
 
-// Loads reports that rows of the table can be lines of a file. An ENUM or SET is a number there: it must not have a member
-// that may read as one, and its character set must have the bytes of ASCII. Tables whose rows are proved one by one gain nothing.
+// Loads reports that rows of the table can be lines of a file. An ENUM or SET is a number there, and the server looks for it
+// among the members first, by the collation, for which '1' and '１' are one: so each member must begin with a letter. A NULL of the
+// source must be one on the target: for a TIMESTAMP that is NOT NULL the statement writes the time of now, without a warning. Tables
+// whose rows are proved one by one gain nothing.
 func (l *Layout) Loads() bool { return l.loads }
 
 func (l *Layout) canLoad() bool {
 	for i := range l.columns {
-		c := &l.columns[i]
-		if !c.written || c.members == nil {
+		c, def := &l.columns[i], &l.table.Columns[i]
+		if !c.written {
 			continue
 		}
-		cs, known := charsetNamed(l.table.Columns[i].Charset)
-		if !known || cs.unit > 1 || slices.ContainsFunc(c.members, numberLike) {
+		if l.source.MayBeNull(i) && !def.Nullable {
+			return false
+		}
+		if c.members == nil {
+			continue
+		}
+		cs, known := charsetNamed(def.Charset)
+		if !known || cs.unit > 1 || slices.ContainsFunc(c.members, func(m string) bool { return !beginsWithLetter(m) }) {
 			return false
 		}
 	}
 	return !l.NeedsProof()
 }
 
-// numberLike reports that a text begins as a number may; an empty one is the number 0 of a SET.
-func numberLike(s string) bool {
-	return s == "" || strings.ContainsRune(" 0123456789+-.\\", rune(s[0]))
+func beginsWithLetter(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r)
 }
 
 // LoadInto is the part of the statement behind the file's name.

@@ -107,8 +107,9 @@ func (c *Catalog) load(ctx context.Context, name Name) (*Table, error) {
 // q may be a pool of sessions.
 const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in_create_table_and_information_schema'"
 
-// columnsQuery: one row per column, each with its table's type and engine.
-const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''), COALESCE(t.CREATE_OPTIONS, '') LIKE '%partitioned%',
+// columnsQuery: one row per column, each with its table's type and engine. CREATE_OPTIONS does not say that a table is
+// partitioned by KEY().
+const columnsQuery = `/* binseal schema */ SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, COALESCE(t.ENGINE, ''), EXISTS (SELECT 1 FROM information_schema.PARTITIONS p WHERE p.TABLE_SCHEMA = ? AND p.TABLE_NAME = ? AND p.PARTITION_NAME IS NOT NULL),
   c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, c.IS_NULLABLE, c.EXTRA, COALESCE(c.CHARACTER_SET_NAME, ''),
   COALESCE(c.COLLATION_NAME, ''), COALESCE(c.CHARACTER_OCTET_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
   COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(c.COLUMN_DEFAULT, ''), c.COLUMN_DEFAULT IS NULL,
@@ -125,7 +126,7 @@ func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*
 	var t *Table
 	var tableType string
 	var expressions []string
-	err := each(ctx, c.q, columnsQuery, []any{name.Schema, name.Table}, func(rows *sql.Rows) error {
+	err := each(ctx, c.q, columnsQuery, []any{name.Schema, name.Table, name.Schema, name.Table}, func(rows *sql.Rows) error {
 		if t == nil {
 			t = new(Table)
 		}

@@ -29,6 +29,7 @@ func TestServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("catalog", func(t *testing.T) { testCatalog(t, s) })
+	t.Run("catalog of partitioned tables", func(t *testing.T) { testCatalogPartitions(t, s) })
 	t.Run("catalog of families", func(t *testing.T) { testCatalogFamilies(t, s) })
 	t.Run("catalog with a hidden primary key", func(t *testing.T) { testCatalogGIPK(t, s) })
 	t.Run("fingerprint", func(t *testing.T) { testFingerprint(t, s) })
@@ -51,6 +52,22 @@ func metadata(t *testing.T, s *testmysql.Server) *sql.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// A table BY KEY() is partitioned, though CREATE_OPTIONS does not say so.
+func testCatalogPartitions(t *testing.T, s *testmysql.Server) {
+	c := NewCatalog(metadata(t, s))
+	for name, by := range map[string]string{"whole": "", "by_hash": " PARTITION BY HASH(id) PARTITIONS 4", "by_key": " PARTITION BY KEY() PARTITIONS 4", "by_key_of": " PARTITION BY KEY(id) PARTITIONS 1",
+		"by_range": " PARTITION BY RANGE(id) (PARTITION p VALUES LESS THAN (10))"} {
+		s.Exec(t, "CREATE TABLE other."+name+" (id INT PRIMARY KEY)"+by)
+		got, err := c.Table(t.Context(), "other", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Partitioned != (by != "") || len(got.Columns) != 1 {
+			t.Errorf("%s: partitioned %v, %d columns", name, got.Partitioned, len(got.Columns))
+		}
+	}
 }
 
 func testCatalog(t *testing.T, s *testmysql.Server) {

@@ -109,7 +109,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	switched := was != admitted.Source
 	if switched {
 		s.switched(was, admitted.Source)
-		careful = applier.Careful{} // Its position is in the other server's log.
+		careful = applier.Careful{NoLoads: careful.NoLoads} // Its position is in the other server's log.
 	}
 	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
