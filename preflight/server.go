@@ -51,7 +51,7 @@ var variables = []string{
 	"binlog_row_value_options", "default_storage_engine", "default_table_encryption", "event_scheduler",
 	"expire_logs_days", "gtid_mode", "innodb_native_foreign_keys", "innodb_read_only", "innodb_redo_log_encrypt",
 	"innodb_undo_log_encrypt", "log_bin", "lower_case_table_names", "max_allowed_packet", "read_only",
-	"require_secure_transport", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only", "time_zone",
+	"require_secure_transport", "local_infile", "server_id", "server_uuid", "sql_require_primary_key", "super_read_only", "time_zone",
 	// Of MariaDB.
 	"encrypt_binlog", "gtid_binlog_state", "gtid_slave_pos", "gtid_strict_mode", "log_slave_updates", "mysql56_temporal_format",
 	"old_mode", "wsrep_gtid_mode", "wsrep_on",
