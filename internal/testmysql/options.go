@@ -30,7 +30,7 @@ type Options struct {
 	BinlogEncryption, Encrypted bool
 	RequireSecureTransport      bool // Refuse TCP sessions without TLS.
 	NoTLS                       bool // Offer no TLS at all.
-	LocalInfile                 bool // Take LOAD DATA LOCAL. MySQL's default is not to, that of Aurora's parameter groups is.
+	LocalInfile                 bool // Take LOAD DATA LOCAL. MySQL's default is not to.
 
 	// CA signs the server's certificate; nil makes one per server. Certificate replaces the certificate for
 	// localhost and 127.0.0.1 that the CA would issue, for tests of expired ones and of wrong names.
