@@ -39,23 +39,7 @@ func TestServerLoadsLines(t *testing.T) {
 	for n, c := range slices.Concat(roundTrips, typeTrips, charsetTrips(), own) {
 		t.Run(c.name, func(t *testing.T) {
 			name := fmt.Sprintf("t%d", n)
-			from := l.position(t)
-			columns := ""
-			if strings.Contains(c.columns, "INVISIBLE") {
-				columns = "(a,v,s,z)"
-			}
-			statements := []string{"SET NAMES utf8mb4", "SET time_zone='+00:00'", "SET sql_mode='" + c.mode + "'"}
-			for _, db := range []string{"src", "dst"} {
-				statements = append(statements, fmt.Sprintf("CREATE TABLE %s.%s (%s) CHARACTER SET utf8mb4", db, name, c.columns))
-			}
-			for _, v := range c.values {
-				statements = append(statements, fmt.Sprintf("INSERT INTO src.%s%s VALUES (%s)", name, columns, v))
-			}
-			l.Exec(t, append(statements, "SET sql_mode=DEFAULT")...)
-			rows := l.changes(t, from)
-			if len(rows) != len(c.values) {
-				t.Fatalf("%d rows in the log, want %d", len(rows), len(c.values))
-			}
+			rows := l.written(t, name, c)
 			want := len(rows) - notLoaded[c.name]
 			if notLoaded[c.name] < 0 {
 				want = 0

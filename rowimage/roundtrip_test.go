@@ -142,26 +142,32 @@ func TestServerRoundTrip(t *testing.T) {
 	for n, c := range slices.Concat(roundTrips, typeTrips, charsetTrips()) {
 		t.Run(c.name, func(t *testing.T) {
 			name := fmt.Sprintf("t%d", n)
-			from := l.position(t)
-			columns := ""
-			if strings.Contains(c.columns, "INVISIBLE") {
-				columns = "(a,v,s,z)"
-			}
-			statements := []string{"SET NAMES utf8mb4", "SET time_zone='+00:00'", "SET sql_mode='" + c.mode + "'"}
-			for _, db := range []string{"src", "dst"} {
-				statements = append(statements, fmt.Sprintf("CREATE TABLE %s.%s (%s) CHARACTER SET utf8mb4", db, name, c.columns))
-			}
-			for _, v := range c.values {
-				statements = append(statements, fmt.Sprintf("INSERT INTO src.%s%s VALUES (%s)", name, columns, v))
-			}
-			l.Exec(t, append(statements, "SET sql_mode=DEFAULT")...)
-			rows := l.changes(t, from)
-			if len(rows) != len(c.values) {
-				t.Fatalf("%d rows in the log, want %d", len(rows), len(c.values))
-			}
-			l.applyAndCompare(t, name, rows)
+			l.applyAndCompare(t, name, l.written(t, name, c))
 		})
 	}
+}
+
+// written makes the table in both schemas, lets the source write its values, and gives their rows in the log.
+func (l *lab) written(t *testing.T, name string, c roundTrip) []change.Row {
+	t.Helper()
+	from := l.position(t)
+	columns := ""
+	if strings.Contains(c.columns, "INVISIBLE") {
+		columns = "(a,v,s,z)"
+	}
+	statements := []string{"SET NAMES utf8mb4", "SET time_zone='+00:00'", "SET sql_mode='" + c.mode + "'"}
+	for _, db := range []string{"src", "dst"} {
+		statements = append(statements, fmt.Sprintf("CREATE TABLE %s.%s (%s) CHARACTER SET utf8mb4", db, name, c.columns))
+	}
+	for _, v := range c.values {
+		statements = append(statements, fmt.Sprintf("INSERT INTO src.%s%s VALUES (%s)", name, columns, v))
+	}
+	l.Exec(t, append(statements, "SET sql_mode=DEFAULT")...)
+	rows := l.changes(t, from)
+	if len(rows) != len(c.values) {
+		t.Fatalf("%d rows in the log, want %d", len(rows), len(c.values))
+	}
+	return rows
 }
 
 // applyAndCompare writes rows to the target in three ways and looks at the images that the target logs.
