@@ -23,8 +23,9 @@ func TestMain(m *testing.M) {
 
 // Wire types of the test table's columns (field_types.h).
 const (
-	wireLong    = 3
-	wireVarchar = 15
+	wireLong     = 3
+	wireLonglong = 8
+	wireVarchar  = 15
 )
 
 // modelTable is the table of most tests here:

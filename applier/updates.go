@@ -2,6 +2,7 @@ package applier
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/binseal/binseal/mysqlconn"
@@ -150,6 +151,9 @@ func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, e
 			g.rows = append(g.rows, c)
 		}
 	}
+	if groups, err = unite(l, groups); err != nil {
+		return nil, nil, err
+	}
 	groups = slices.DeleteFunc(groups, func(g *joinedUpdates) bool {
 		if len(g.rows) >= joinFrom {
 			return false
@@ -158,6 +162,57 @@ func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, e
 		return true
 	})
 	return groups, single, nil
+}
+
+// uniteBytes is the largest image, in bytes, whose row may write values that it does not change.
+const uniteBytes = 512
+
+// unite makes one group of the small ones, which have too few rows for byValues; in it each row writes all columns that one of
+// them changes. Near the source an epoch has a few rows of each table, a statement costs the target as much as some rows, and a
+// column that keeps its value next to nothing. Worked example, of columns k, c and pad:
+//
+//	k: rows 1 2 3    c: rows 4 5    k,c,pad: row 6    one statement of six rows in place of six statements
+//
+// A row that has a value which cannot travel stays in its group, as does one that is large.
+func unite(l *rowimage.Layout, groups []*joinedUpdates) ([]*joinedUpdates, error) {
+	small := func(g *joinedUpdates) bool { return len(g.rows) < alikeFrom }
+	union := &joinedUpdates{}
+	n := 0
+	for _, g := range groups {
+		if !small(g) {
+			continue
+		}
+		if n++; n == 1 {
+			union.columns = bytes.Clone(g.columns)
+		}
+		for i, bits := range g.columns {
+			union.columns[i] |= bits
+		}
+	}
+	if n < 2 {
+		return groups, nil
+	}
+	for _, g := range groups {
+		if !small(g) {
+			continue
+		}
+		var failed error
+		g.rows = slices.DeleteFunc(g.rows, func(c *netChange) bool {
+			if failed != nil || len(c.after) > uniteBytes {
+				return false
+			}
+			joins, err := l.ValuesJoin(c.after, union.columns)
+			if failed = err; joins {
+				union.rows = append(union.rows, c)
+			}
+			return joins
+		})
+		if failed != nil {
+			return nil, failed
+		}
+	}
+	slices.SortFunc(union.rows, func(a, b *netChange) int { return cmp.Compare(a.key, b.key) })
+	return append(groups, union), nil
 }
 
 // update writes one row.

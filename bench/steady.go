@@ -33,6 +33,7 @@ type SteadyPlan struct {
 	For    time.Duration // Measured; the seconds of warmUp come before.
 	Binary string
 	RTT    []time.Duration // Further runs of binseal with a longer round trip to the target, at the first rate.
+	Only   []string        // Names of the contenders to run; all when empty.
 }
 
 // Of a steady run.
@@ -53,6 +54,9 @@ func RunSteady(ctx context.Context, p SteadyPlan) ([]Steady, error) {
 			}
 		}
 		for _, c := range follow {
+			if len(p.Only) > 0 && !slices.Contains(p.Only, c.Name) {
+				continue
+			}
 			s, err := p.steady(ctx, c, rate)
 			if err != nil {
 				return all, fmt.Errorf("%s at %d transactions/s: %w", c.Name, rate, err)

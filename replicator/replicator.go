@@ -50,7 +50,10 @@ type Config struct {
 	Listing     *Listing // Shared by the readers of one stream; nil lists the log's files whenever that is of use.
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.
-	Started     func()   // Called when the first event of a run has come; nil for none.
+	// Near reports whether a transaction with this commit time was committed a moment ago. Only then the log is read in
+	// steps of gather. Nil: never.
+	Near    func(commit time.Time) bool
+	Started func() // Called when the first event of a run has come; nil for none.
 }
 
 // maxPartRows bounds the rows of a part too: what the applier keeps beside the image of a short row is several times as
@@ -87,6 +90,9 @@ func New(c Config) *Reader {
 	}
 	if c.Started == nil {
 		c.Started = func() {}
+	}
+	if c.Near == nil {
+		c.Near = func(time.Time) bool { return false }
 	}
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics(nil)

@@ -65,7 +65,7 @@ func (r *Reader) run(ctx context.Context, from change.Checkpoint, yield func([]*
 		return l.failed("ask for the log", err)
 	}
 	r.cfg.Logger.Info("dump started", "position", from.Pos.String(), "by_gtid", from.ByGTID, "server_uuid", info.ServerUUID)
-	return r.pump(l, &frames, from, info, yield)
+	return r.pump(ctx, l, &frames, from, info, yield)
 }
 
 // told adds to statements what the source's settings say about them and the log does not: the zone that "SYSTEM" stands
@@ -242,6 +242,9 @@ type handover struct {
 	txns  []*change.Txn
 	bytes int
 	err   error // Of yield; there is no further call behind it.
+
+	last   time.Time // Commit time of the last one that was yielded since rested; zero without any.
+	rested time.Time // When the reader last went on.
 }
 
 // add takes a transaction, or a part of one, which goes at once: its receiver bounds the memory of parts.
@@ -258,14 +261,33 @@ func (h *handover) add(t *change.Txn) error {
 
 func (h *handover) flush() error {
 	if h.err == nil && len(h.txns) > 0 {
+		h.last = h.txns[len(h.txns)-1].CommitTime // They belong to the receiver then.
 		h.err = h.yield(h.txns)
 		h.txns, h.bytes = nil, 0
 	}
 	return h.err
 }
 
+// gather is how often the log is read near its end. A transaction by itself costs the source's thread, us and the target a
+// multiple of what it costs among others; one that follows none within gather is not held up.
+const gather = 10 * time.Millisecond
+
+// rest waits for what is left of gather when transactions near the source have just been yielded and there are no more.
+func (r *Reader) rest(ctx context.Context, h *handover) {
+	if h.last.IsZero() {
+		return
+	}
+	if left := gather - time.Since(h.rested); left > 0 && r.cfg.Near(h.last) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(left):
+		}
+	}
+	h.last, h.rested = time.Time{}, time.Now()
+}
+
 // pump moves events from the link to the assembler until something ends it. What was whole before an error is yielded.
-func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, info SourceInfo, yield func([]*change.Txn) error) error {
+func (r *Reader) pump(ctx context.Context, l *link, frames *framer, from change.Checkpoint, info SourceInfo, yield func([]*change.Txn) error) error {
 	out := handover{yield: yield}
 	a, err := r.assembler(from, told(info, func(t *change.Txn) error {
 		if !t.Whole() {
@@ -279,14 +301,14 @@ func (r *Reader) pump(l *link, frames *framer, from change.Checkpoint, info Sour
 	a.mariadb = mariadbRelease(info)
 	a.tables.mariaDB = a.mariadb != 0
 	defer a.payload.close()
-	err = r.follow(l, frames, a, &out)
+	err = r.follow(ctx, l, frames, a, &out)
 	if failed := out.flush(); failed != nil {
 		return failed
 	}
 	return err
 }
 
-func (r *Reader) follow(l *link, frames *framer, a *assembler, out *handover) error {
+func (r *Reader) follow(ctx context.Context, l *link, frames *framer, a *assembler, out *handover) error {
 	var unseen progress
 	patient := true // MariaDB searches within a file when it has sent the first events of it.
 	for first := true; ; first = false {
@@ -294,9 +316,12 @@ func (r *Reader) follow(l *link, frames *framer, a *assembler, out *handover) er
 			l.socket.waitFor(2 * r.cfg.Heartbeat)
 			patient = false
 		}
-		if !first && l.packets.idle() {
+		if !first && l.idle() {
 			if err := out.flush(); err != nil {
 				return err
+			}
+			if !l.socket.filled {
+				r.rest(ctx, out)
 			}
 		}
 		raw, lent, err := l.read()
@@ -310,7 +335,7 @@ func (r *Reader) follow(l *link, frames *framer, a *assembler, out *handover) er
 		if err != nil {
 			return at(err, ev.start, a.gtidNow())
 		}
-		if unseen.add(len(raw)); unseen.events == seenAtOnce || l.packets.idle() {
+		if unseen.add(len(raw)); unseen.events == seenAtOnce || l.idle() {
 			r.saw(frames.pos, unseen)
 			unseen = progress{}
 		}

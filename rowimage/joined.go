@@ -68,6 +68,24 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 	return ch, err
 }
 
+// ValuesJoin reports whether what an image holds in the given columns may travel through n.
+func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
+	w, err := l.walk(img)
+	if err != nil {
+		return false, err
+	}
+	for i := range l.columns {
+		v, null, ok := w.next(i)
+		if !ok {
+			return false, l.valueError(i, errShort)
+		}
+		if bit(columns, i) && !null && !l.columns[i].joinsValue(v) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // identityJoins reports whether the row can be found by a column of n.
 func (l *Layout) identityJoins(img []byte) (bool, error) {
 	var vals keyValues

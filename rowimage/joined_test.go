@@ -16,7 +16,7 @@ import (
 func TestServerJoinedUpdates(t *testing.T) {
 	l := newLab(t, "FULL")
 	l.Exec(t, typedValues...)
-	joined := 0
+	joined, united := 0, 0
 	for n, c := range slices.Concat(roundTrips, typeTrips, charsetTrips()) {
 		t.Run(c.name, func(t *testing.T) {
 			name, columns := fmt.Sprintf("j%d", n), ""
@@ -43,12 +43,76 @@ func TestServerJoinedUpdates(t *testing.T) {
 				t.Fatalf("%d inserts in the log, want %d", len(rows), 2*len(c.values))
 			}
 			layout := l.insertAndCompare(t, name, rows[:len(c.values)])
-			joined += l.joinedUpdates(t, layout, rows[:len(c.values)], rows[len(c.values):])
+			before, after := rows[:len(c.values)], rows[len(c.values):]
+			joined += l.joinedUpdates(t, layout, before, after)
+			united += l.unitedUpdates(t, layout, after, before)
 		})
 	}
-	if joined < 200 {
-		t.Errorf("only %d rows shared a statement: the test proves little", joined)
+	if joined < 200 || united < 150 {
+		t.Errorf("only %d and %d rows shared a statement: the test proves little", joined, united)
 	}
+}
+
+// unitedUpdates is joinedUpdates, of rows to which that has given before, where each row writes all columns that one of them
+// changes.
+func (l *lab) unitedUpdates(t *testing.T, layout *Layout, before, after []change.Row) (joined int) {
+	t.Helper()
+	var rows []int
+	var columns []byte
+	for i := range before {
+		ch, err := layout.Changed(nil, before[i].After, after[i].After)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := layout.Changed(nil, after[i].After, before[i].After)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ch.Any && ch.Joins && there.Joins {
+			rows = append(rows, i)
+			if columns == nil {
+				columns = make([]byte, len(ch.Columns))
+			}
+			for n, bits := range ch.Columns {
+				columns[n] |= bits
+			}
+		}
+	}
+	head, tail := "", ""
+	if rows != nil {
+		head, tail = layout.JoinedUpdate("", columns)
+	}
+	var want, got []string
+	statement := []byte(head)
+	for _, i := range rows {
+		ok, err := layout.ValuesJoin(after[i].After, columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			continue
+		}
+		if want = append(want, string(after[i].After)); len(want) > 1 {
+			statement = append(statement, ',')
+		}
+		if statement, err = layout.AppendJoined(statement, before[i].After, after[i].After, columns); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(want) == 0 {
+		return 0
+	}
+	from := l.position(t)
+	l.exec(t, string(statement)+tail)
+	for _, r := range l.changes(t, from) {
+		got = append(got, string(r.After))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("images (-wanted +logged by the target):\n%s", diff)
+	}
+	return len(want)
 }
 
 // joinedUpdates turns rows into others with the same keys, and compares what the target logs. It gives the number of rows

@@ -99,6 +99,16 @@ func (l *lagClock) enqueue(t *change.Txn) {
 	l.queue = append(l.queue, waiting{seq: l.seq, commit: t.CommitTime})
 }
 
+// nearby is how old a transaction is at most that was committed a moment ago.
+const nearby = 5 * time.Second
+
+// near reports whether a transaction was committed on the source a moment ago.
+func (l *lagClock) near(commit time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now().Add(l.offset()).Sub(commit) < nearby
+}
+
 // sequence is the number of transactions received, to be handed to committed.
 func (l *lagClock) sequence() uint64 {
 	l.mu.Lock()

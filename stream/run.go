@@ -98,7 +98,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 		}
 	}
 	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, Known: &source.info, KnownAt: source.at, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
-		Heartbeat: s.o.Heartbeat, Listing: &s.listing, Logger: s.o.Logger, Metrics: s.reads, Started: func() { s.setState(StateStreaming) }})
+		Heartbeat: s.o.Heartbeat, Listing: &s.listing, Logger: s.o.Logger, Metrics: s.reads, Near: s.lag.near, Started: func() { s.setState(StateStreaming) }})
 	admitted, err := reader.Admit(ctx, st.Checkpoint)
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) error {
 	p.Machine = bench.Here(server.Version)
 	switch o.Experiment {
 	case "steady":
-		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary,
+		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders,
 			RTT: []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}})
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ func (o options) plan() (bench.Plan, error) {
 		bench.Binseal(bench.StrictMode, o.Binary, bench.DaemonOptions{Mode: "strict", Profile: o.Profile}),
 		bench.Binseal(bench.Split, o.Binary, bench.DaemonOptions{Mode: "split", Profile: o.Profile}))
 	for _, c := range contenders {
-		if len(o.Contenders) == 0 || slices.Contains(o.Contenders, c.Name) {
+		if len(o.Contenders) == 0 || o.Experiment == "steady" || slices.Contains(o.Contenders, c.Name) { // Steady has its own.
 			p.Contenders = append(p.Contenders, c)
 		}
 	}

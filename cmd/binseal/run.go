@@ -99,6 +99,7 @@ func serve(ctx context.Context, d daemon, listener *httpapi.Server, gatherer pro
 		}
 	})
 	wg.Go(func() { notify(ctx, d) })
+	wg.Go(func() { newProcessors().follow(ctx, d) })
 	err := d.Run(ctx)
 	cancel(nil) // Ends notify; a signal's cause, if there was one, stays.
 	stopListening()
