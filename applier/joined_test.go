@@ -63,6 +63,31 @@ func TestUpdatesShareStatements(t *testing.T) {
 	}
 }
 
+// Rows that come to have the same values by changing other columns are not alike: each writes its own.
+func TestUpdatesOfOtherColumnsToTheSameValues(t *testing.T) {
+	m := modelMap()
+	var rows []change.Row
+	var values []string
+	for i := range 2 * (alikeFrom - 1) {
+		id := fmt.Sprintf("a%02d", i)
+		before := modelRow{id: id, w: 1, v: 2}
+		if i%2 == 1 {
+			before = modelRow{id: id, w: 2, v: 1}
+		}
+		rows = append(rows, rowsOf(m, change.Update, 0, before.image(), modelRow{id: id, w: 2, v: 2}.image())...)
+		values = append(values, fmt.Sprintf("ROW('%s',2,2)", id))
+	}
+	w, r := newRecorder(1 << 26)
+	w.joins = true
+	if err := w.run(stepsFor(t, modelTable(0), m, rows)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"UPDATE (VALUES " + strings.Join(values, ",") + ") AS n (k0,v0,v1) STRAIGHT_JOIN `shop`.`t` FORCE INDEX (`PRIMARY`) ON `t`.`id`=n.k0 COLLATE utf8mb4_0900_ai_ci SET `t`.`w`=n.v0,`t`.`v`=n.v1"}
+	if diff := cmp.Diff(want, r.statements()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A row that is large, and one with a value that cannot travel, write what they change only.
 func TestUpdatesOfSomeRowsKeepToWhatTheyChange(t *testing.T) {
 	def := &schema.Table{Schema: "shop", Name: "t", Engine: "InnoDB", Columns: []schema.Column{

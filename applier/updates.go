@@ -13,6 +13,7 @@ import (
 type joinedUpdates struct {
 	columns []byte // The bitmap.
 	rows    []*netChange
+	united  bool // Not every row changes all of them: see unite.
 }
 
 // joinFrom is how many updates share a statement at least: the server prepares such a one at the cost of some rows.
@@ -69,7 +70,7 @@ const (
 //
 // Both keep the rows' order.
 func (g *joinedUpdates) byValues(l *rowimage.Layout) (alike [][]*netChange, rest []*netChange, err error) {
-	if len(g.rows) < alikeFrom {
+	if g.united || len(g.rows) < alikeFrom { // What one row changes says nothing about the others of a united group.
 		return nil, g.rows, nil
 	}
 	type class struct {
@@ -176,7 +177,7 @@ const uniteBytes = 512
 // A row that has a value which cannot travel stays in its group, as does one that is large.
 func unite(l *rowimage.Layout, groups []*joinedUpdates) ([]*joinedUpdates, error) {
 	small := func(g *joinedUpdates) bool { return len(g.rows) < alikeFrom }
-	union := &joinedUpdates{}
+	union := &joinedUpdates{united: true}
 	n := 0
 	for _, g := range groups {
 		if !small(g) {

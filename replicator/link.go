@@ -44,53 +44,38 @@ type socket struct {
 	patience time.Duration // Longest silence of the source; one read waits no longer.
 	err      error         // First error of a read or write.
 
-	// What follows belongs to the goroutine that reads. buf is nil until buffer is called.
+	// What follows belongs to the goroutine that reads. buf is nil until gather is called.
 	buf      []byte
-	from, to int  // What is received and not given, in buf.
-	record   int  // What is missing of the TLS record that was given in part, in bytes.
-	filled   bool // The last read filled buf: there may be more to receive.
+	from, to int          // What is received and not given, in buf.
+	wait     func() error // Called before a read that may block.
+	filled   bool         // The last read filled buf: there may be more to receive.
 }
 
-// socketBuffer holds what the source sends while we rest: see gather.
+// socketBuffer holds what the source sends while we rest: see Reader.rest.
 const socketBuffer = 64 << 10
 
-// buffer lets reads take as much as there is, of a connection that has nothing but TLS records from here on.
-func (s *socket) buffer() { s.buf = make([]byte, socketBuffer) }
+// gather lets reads take as much as there is, and calls wait when all of it is used and the next read may block; its error ends
+// the read.
+func (s *socket) gather(wait func() error) { s.buf, s.wait = make([]byte, socketBuffer), wait }
 
-// recordHead is the head of a TLS record: type 1, version 2, length 2, big-endian (RFC 8446, 5.1).
-const recordHead = 5
-
-// Read gives no more than a record, so that what TLS has not decrypted lies in buf, where ahead sees it.
+// Read gives what is received already, or receives.
 func (s *socket) Read(p []byte) (int, error) {
 	if s.buf == nil {
 		return s.receive(p)
 	}
-	for s.from == s.to || s.record == 0 && !s.headed() {
-		s.to, s.from = copy(s.buf, s.buf[s.from:s.to]), 0
-		n, err := s.receive(s.buf[s.to:])
-		if s.to += n; err != nil {
+	if s.from == s.to {
+		if err := s.wait(); err != nil {
 			return 0, err
 		}
-		s.filled = s.to == len(s.buf)
+		n, err := s.receive(s.buf)
+		if err != nil {
+			return 0, err
+		}
+		s.from, s.to, s.filled = 0, n, n == len(s.buf)
 	}
-	if s.record == 0 {
-		s.record = s.next()
-	}
-	n := copy(p, s.buf[s.from:min(s.to, s.from+s.record)])
-	s.from, s.record = s.from+n, s.record-n
+	n := copy(p, s.buf[s.from:s.to])
+	s.from += n
 	return n, nil
-}
-
-// headed reports that the head of the next record is in buf, and next is that record's length, head included.
-func (s *socket) headed() bool { return s.to-s.from >= recordHead }
-func (s *socket) next() int    { return recordHead + int(binary.BigEndian.Uint16(s.buf[s.from+3:])) }
-
-// ahead reports that a record can be decrypted without waiting for the source.
-func (s *socket) ahead() bool {
-	if s.record > 0 {
-		return s.to-s.from >= s.record
-	}
-	return s.headed() && s.to-s.from >= s.next()
 }
 
 // receive waits for the source no longer than its patience.
@@ -244,14 +229,10 @@ func (l *link) dumpBehind(serverID uint32, gtids change.GTIDSet) error {
 // errEndOfStream means that the source ended the dump in an orderly way: it shuts down.
 var errEndOfStream = fmt.Errorf("the source ended the stream: %w", io.EOF)
 
-// idle reports that the next event is not in memory yet: reading it may block.
-func (l *link) idle() bool { return l.packets.idle() && !l.socket.ahead() }
-
 // read takes the next event off the wire, whole. lent tells that its memory is valid until the next call only.
 func (l *link) read() (raw []byte, lent bool, err error) {
 	if l.packets == nil { // Nothing but the dump comes from here on.
 		l.packets = newPackets(l.conn.Conn.Conn, l.conn.Sequence, l.limit)
-		l.socket.buffer()
 	}
 	data, lent, err := l.packets.next()
 	switch {

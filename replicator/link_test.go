@@ -3,7 +3,6 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -35,47 +34,53 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Whatever the pieces in which records arrive, they are given as they are, no two in one read, and ahead tells whether the
-// next one is there whole.
-func TestSocketGivesRecords(t *testing.T) {
+// Whatever the pieces in which bytes arrive, they are given as they are, and wait is called before each read that may block,
+// with all that was received given.
+func TestSocketGathers(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		var wire []byte
-		var ends []int
-		for range rapid.IntRange(1, 30).Draw(r, "records") {
-			size := rapid.SampledFrom([]int{1, 2, 40, 512, 4_000, 1 << 14, socketBuffer}).Draw(r, "size")
-			wire = binary.BigEndian.AppendUint16(append(wire, 23, 3, 3), uint16(size-1)) // A record holds 2^14 bytes and its seal; the socket does not mind more.
-			wire = append(wire, bytes.Repeat([]byte{byte(len(ends))}, size-1)...)
-			ends = append(ends, len(wire))
+		wire := make([]byte, rapid.IntRange(1, 3*socketBuffer).Draw(r, "bytes"))
+		for i := range wire {
+			wire[i] = byte(i * 7 >> 3)
 		}
 		conn := &pieces{}
 		for rest := wire; len(rest) > 0; {
-			n := min(len(rest), rapid.SampledFrom([]int{1, 3, 5, 600, 20_000, 2 * socketBuffer}).Draw(r, "piece"))
+			n := min(len(rest), rapid.SampledFrom([]int{1, 600, 20_000, socketBuffer - 1, socketBuffer, 2 * socketBuffer}).Draw(r, "piece"))
 			conn.left, rest = append(conn.left, rest[:n]), rest[n:]
 		}
+		at, waits, received := 0, 0, 0
 		s := &socket{Conn: conn}
-		s.buffer()
-		room := rapid.SampledFrom([]int{1, 7, 512, 1 << 15}).Draw(r, "room")
-		at := 0
-		for record := 0; at < len(wire); {
-			if s.ahead() && s.from+ends[record]-at > s.to {
-				r.Fatalf("a part of record %d is there, and it is said to be whole", record)
+		s.gather(func() error {
+			if waits++; at != received {
+				r.Fatalf("it waits at %d of %d bytes received", at, received)
 			}
-			b := make([]byte, room)
+			return nil
+		})
+		b := make([]byte, rapid.SampledFrom([]int{1, 7, 512, 1 << 15}).Draw(r, "room"))
+		for at < len(wire) {
+			before, left := waits, len(conn.left)
 			n, err := s.Read(b)
-			if err != nil || n == 0 || at+n > ends[record] || !bytes.Equal(b[:n], wire[at:at+n]) {
-				r.Fatalf("at %d of record %d, which ends at %d: %d bytes, %v", at, record, ends[record], n, err)
+			if waits > before {
+				if received += s.to; left == 0 || s.filled != (s.to == socketBuffer) {
+					r.Fatalf("received %d bytes, filled %v", s.to, s.filled)
+				}
 			}
-			if at += n; at == ends[record] {
-				record++
+			if err != nil || n == 0 || !bytes.Equal(b[:n], wire[at:at+n]) {
+				r.Fatalf("at %d: %d bytes, %v", at, n, err)
 			}
+			at += n
 		}
-		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || s.ahead() {
-			r.Fatalf("behind the last record: %v, ahead %v", err, s.ahead())
+		if _, err := s.Read(b); !errors.Is(err, io.EOF) {
+			r.Fatalf("behind the last byte: %v", err)
+		}
+		stop := errors.New("stop")
+		s.gather(func() error { return stop })
+		if _, err := s.Read(b); !errors.Is(err, stop) {
+			r.Fatalf("an error of wait: %v", err)
 		}
 	})
 }
 
-// Near the end of the log it is read every gather; what comes after a pause goes at once, and far behind nothing waits.
+// Near the end of the log it is read every 10 ms; what comes after a pause goes at once, and far behind nothing waits.
 func TestRestNearTheEndOfTheLog(t *testing.T) {
 	near := true
 	r := New(Config{Near: func(time.Time) bool { return near }})
@@ -97,17 +102,17 @@ func TestRestNearTheEndOfTheLog(t *testing.T) {
 		step("nothing was yielded", 0)
 		yielded()
 		step("the first", 0)
-		time.Sleep(gather / 4)
+		time.Sleep(readEvery / 4)
 		yielded()
-		step("one that follows", 3*gather/4)
+		step("one that follows", 3*readEvery/4)
 		yielded()
-		step("one that was there by then", gather)
+		step("one that was there by then", readEvery)
 		step("nothing more", 0)
 		near = false
 		yielded()
 		step("far behind", 0)
 		near = true
-		time.Sleep(2 * gather)
+		time.Sleep(2 * readEvery)
 		yielded()
 		step("after a pause", 0)
 		yielded()

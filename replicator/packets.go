@@ -29,12 +29,6 @@ func newPackets(conn io.Reader, sequence uint8, limit int) *packets {
 	return &packets{conn: conn, limit: limit, sequence: sequence, buf: make([]byte, packetBufferSize)}
 }
 
-// idle reports that the next packet is not in memory yet: reading it may block.
-func (p *packets) idle() bool {
-	have := p.to - p.from
-	return have < 4 || have-4 < int(uint24(p.buf[p.from:]))
-}
-
 // next gives the next packet. lent tells that it is valid until the next call only.
 func (p *packets) next() (data []byte, lent bool, err error) {
 	size, err := p.head()

@@ -51,7 +51,7 @@ type Config struct {
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.
 	// Near reports whether a transaction with this commit time was committed a moment ago. Only then the log is read in
-	// steps of gather. Nil: never.
+	// steps of readEvery. Nil: never.
 	Near    func(commit time.Time) bool
 	Started func() // Called when the first event of a run has come; nil for none.
 }

@@ -268,16 +268,16 @@ func (h *handover) flush() error {
 	return h.err
 }
 
-// gather is how often the log is read near its end. A transaction by itself costs the source's thread, us and the target a
-// multiple of what it costs among others; one that follows none within gather is not held up.
-const gather = 10 * time.Millisecond
+// readEvery is how often the log is read near its end. A transaction by itself costs the source's thread, us and the target a
+// multiple of what it costs among others; one that follows none within readEvery is not held up.
+const readEvery = 10 * time.Millisecond
 
-// rest waits for what is left of gather when transactions near the source have just been yielded and there are no more.
+// rest waits for what is left of readEvery when transactions near the source have just been yielded and there are no more.
 func (r *Reader) rest(ctx context.Context, h *handover) {
 	if h.last.IsZero() {
 		return
 	}
-	if left := gather - time.Since(h.rested); left > 0 && r.cfg.Near(h.last) {
+	if left := readEvery - time.Since(h.rested); left > 0 && r.cfg.Near(h.last) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(left):
@@ -310,19 +310,27 @@ func (r *Reader) pump(ctx context.Context, l *link, frames *framer, from change.
 
 func (r *Reader) follow(ctx context.Context, l *link, frames *framer, a *assembler, out *handover) error {
 	var unseen progress
+	tell := func() {
+		r.saw(frames.pos, unseen)
+		unseen = progress{}
+	}
+	l.socket.gather(func() error {
+		if unseen.events > 0 {
+			tell()
+		}
+		if err := out.flush(); err != nil {
+			return err
+		}
+		if !l.socket.filled {
+			r.rest(ctx, out)
+		}
+		return nil
+	})
 	patient := true // MariaDB searches within a file when it has sent the first events of it.
 	for first := true; ; first = false {
 		if patient && !first && !frames.searching {
 			l.socket.waitFor(2 * r.cfg.Heartbeat)
 			patient = false
-		}
-		if !first && l.idle() {
-			if err := out.flush(); err != nil {
-				return err
-			}
-			if !l.socket.filled {
-				r.rest(ctx, out)
-			}
 		}
 		raw, lent, err := l.read()
 		if err != nil {
@@ -335,9 +343,8 @@ func (r *Reader) follow(ctx context.Context, l *link, frames *framer, a *assembl
 		if err != nil {
 			return at(err, ev.start, a.gtidNow())
 		}
-		if unseen.add(len(raw)); unseen.events == seenAtOnce || l.idle() {
-			r.saw(frames.pos, unseen)
-			unseen = progress{}
+		if unseen.add(len(raw)); unseen.events == seenAtOnce {
+			tell()
 		}
 		if !deliver {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +69,9 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 	return ch, err
 }
 
-// ValuesJoin reports whether what an image holds in the given columns may travel through n.
+// ValuesJoin reports whether what an image holds in the given columns may travel through n, also in those that the update does
+// not change. Such a value may be one that the server holds and would not take: text of an old character set that was
+// never checked, or a FLOAT(M,D) at its limit.
 func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
 	w, err := l.walk(img)
 	if err != nil {
@@ -79,11 +82,22 @@ func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
 		if !ok {
 			return false, l.valueError(i, errShort)
 		}
-		if bit(columns, i) && !null && !l.columns[i].joinsValue(v) {
+		if c := &l.columns[i]; bit(columns, i) && !null && !(c.joinsValue(v) && l.taken(i, v)) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// taken reports that the server takes every value of column i that it may hold, or this one at least.
+func (l *Layout) taken(i int, v []byte) bool {
+	switch c := &l.columns[i]; c.kind {
+	case kindText:
+		return c.utf8 || !slices.ContainsFunc(v, func(b byte) bool { return b >= utf8.RuneSelf })
+	case kindFloat, kindDouble:
+		return !strings.Contains(l.table.Columns[i].ColumnType, ",")
+	}
+	return true
 }
 
 // identityJoins reports whether the row can be found by a column of n.

@@ -14,7 +14,7 @@ import (
 const (
 	farLag         = 5.0 // Seconds.
 	nearLag        = 1.0
-	processorsLook = 50 * time.Millisecond // How often it looks.
+	processorsLook = 250 * time.Millisecond // How often it looks.
 )
 
 // processors decides how many threads run Go code at once. Far behind the source the stages of the pipeline are always busy, and
