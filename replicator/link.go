@@ -68,7 +68,7 @@ func (s *socket) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		n, err := s.receive(s.buf)
-		if err != nil {
+		if n == 0 { // An error behind bytes comes again.
 			return 0, err
 		}
 		s.from, s.to, s.filled = 0, n, n == len(s.buf)

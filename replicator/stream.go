@@ -20,8 +20,8 @@ import (
 // ends or something fails. It does not reconnect: the caller starts it again from its record, so that no transaction is yielded against a position that
 // the target does not have.
 //
-// Transactions that lie in the sockets' buffers together are yielded together, so that handing over costs little; none
-// waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
+// Transactions that lie in the sockets' buffers together are yielded together, so that handing over costs little; near the end
+// of the log (Config.Near) they lie there for up to 10 ms, and none that was received waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
 // slice and the transactions' memory belong to the receiver.
 //
 // Errors: context.Cause(ctx) when ctx ended; yield's own error, unchanged; a *change.Fault, of class 4 when the log
@@ -311,13 +311,14 @@ func (r *Reader) pump(ctx context.Context, l *link, frames *framer, from change.
 func (r *Reader) follow(ctx context.Context, l *link, frames *framer, a *assembler, out *handover) error {
 	var unseen progress
 	tell := func() {
-		r.saw(frames.pos, unseen)
+		if unseen.events > 0 {
+			r.saw(frames.pos, unseen)
+		}
 		unseen = progress{}
 	}
+	defer tell()
 	l.socket.gather(func() error {
-		if unseen.events > 0 {
-			tell()
-		}
+		tell()
 		if err := out.flush(); err != nil {
 			return err
 		}

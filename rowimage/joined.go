@@ -70,9 +70,12 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 }
 
 // ValuesJoin reports whether what an image holds in the given columns may travel through n, also in those that the update does
-// not change. Such a value may be one that the server holds and would not take: text of an old character set that was
-// never checked, or a FLOAT(M,D) at its limit.
+// not change. Such a value may be one that the server holds and would not take, or not as it is: text of an old character set that
+// was never checked, a FLOAT(M,D) at its limit. And what is made of such columns and stored would be made anew.
 func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
+	if slices.ContainsFunc(l.table.Columns, func(c schema.Column) bool { return c.Generated == schema.StoredColumn }) {
+		return false, nil
+	}
 	w, err := l.walk(img)
 	if err != nil {
 		return false, err
@@ -82,20 +85,20 @@ func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
 		if !ok {
 			return false, l.valueError(i, errShort)
 		}
-		if c := &l.columns[i]; bit(columns, i) && !null && !(c.joinsValue(v) && l.taken(i, v)) {
+		if c := &l.columns[i]; bit(columns, i) && !null && !(c.joinsValue(v) && c.taken(v)) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// taken reports that the server takes every value of column i that it may hold, or this one at least.
-func (l *Layout) taken(i int, v []byte) bool {
-	switch c := &l.columns[i]; c.kind {
+// taken reports that the server takes any value of the column that it may hold, or this one at least.
+func (c *column) taken(v []byte) bool {
+	switch c.kind {
 	case kindText:
 		return c.utf8 || !slices.ContainsFunc(v, func(b byte) bool { return b >= utf8.RuneSelf })
 	case kindFloat, kindDouble:
-		return !strings.Contains(l.table.Columns[i].ColumnType, ",")
+		return false
 	}
 	return true
 }

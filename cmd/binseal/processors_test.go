@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 func TestProcessorsFollowTheLag(t *testing.T) {
 	var did []string
-	p := &processors{all: func() { did = append(did, "all") }, half: func() { did = append(did, "half") }}
+	p := &processors{all: func() { did = append(did, "all") }, half: func() { did = append(did, "half") }, least: math.Inf(1)}
 	seconds := func(s float64) stream.Lag { return stream.Lag{LagSeconds: &s} }
 	for _, step := range []struct {
 		lag  stream.Lag
@@ -32,6 +33,31 @@ func TestProcessorsFollowTheLag(t *testing.T) {
 			t.Errorf("lag %v: %v, want %v", step.lag.LagSeconds, did, step.want)
 		}
 	}
+}
+
+// Where half of the processors do not bring the stream nearer, it gets all, until it is near once.
+func TestProcessorsThatAreTooFew(t *testing.T) {
+	var did []string
+	p := &processors{all: func() { did = append(did, "all") }, half: func() { did = append(did, "half") }, least: math.Inf(1)}
+	looks := func(n int, lag float64, want ...string) {
+		t.Helper()
+		did = nil
+		for range n {
+			p.look(stream.Lag{LagSeconds: &lag})
+		}
+		if !slices.Equal(did, want) {
+			t.Errorf("%d looks at a lag of %g s: %v, want %v", n, lag, did, want)
+		}
+	}
+	looks(stuckAfter, 100)
+	looks(1, 99) // It falls.
+	looks(stuckAfter-1, 99.5)
+	looks(1, 101, "all")
+	looks(stuckAfter, 200)
+	looks(1, 6)
+	looks(1, 0.5)
+	looks(1, 6, "half")
+	looks(stuckAfter, 6, "all")
 }
 
 func TestProcessorsLeaveTheOperatorsNumber(t *testing.T) {
