@@ -69,6 +69,21 @@ func stepsFor(t testing.TB, def *schema.Table, m *change.TableMap, rows []change
 	return p.leader
 }
 
+// sent holds what was sent, and the counts that it must have, against what is wanted.
+func (r *recorder) sent(t *testing.T, want []string, counts []int64) {
+	t.Helper()
+	if diff := cmp.Diff(want, r.statements()); diff != "" {
+		t.Error(diff)
+	}
+	var got []int64
+	for _, x := range slices.Concat(r.counts...) {
+		got = append(got, x.count)
+	}
+	if diff := cmp.Diff(counts, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // statements cuts the packets at separators; the tests' values hold none.
 func (r *recorder) statements() []string {
 	var all []string
@@ -112,16 +127,7 @@ func TestStatements(t *testing.T) {
 			if err := w.run(stepsFor(t, modelTable(0), m, c.rows)); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, r.statements()); diff != "" {
-				t.Error(diff)
-			}
-			var counts []int64
-			for _, x := range slices.Concat(r.counts...) {
-				counts = append(counts, x.count)
-			}
-			if diff := cmp.Diff(c.counts, counts); diff != "" {
-				t.Error(diff)
-			}
+			r.sent(t, c.want, c.counts)
 			if w.statements != len(c.want) {
 				t.Errorf("%d statements counted, want %d", w.statements, len(c.want))
 			}

@@ -197,20 +197,16 @@ func unite(l *rowimage.Layout, groups []*joinedUpdates) ([]*joinedUpdates, error
 		if !small(g) {
 			continue
 		}
-		var failed error
-		g.rows = slices.DeleteFunc(g.rows, func(c *netChange) bool {
-			if failed != nil || len(c.after) > uniteBytes {
-				return false
+		rest, taken, err := apart(g.rows, func(c *netChange) (bool, error) {
+			if len(c.after) > uniteBytes {
+				return false, nil
 			}
-			joins, err := l.ValuesJoin(c.after, union.columns)
-			if failed = err; joins {
-				union.rows = append(union.rows, c)
-			}
-			return joins
+			return l.ValuesJoin(c.after, union.columns)
 		})
-		if failed != nil {
-			return nil, failed
+		if err != nil {
+			return nil, err
 		}
+		g.rows, union.rows = rest, append(union.rows, taken...)
 	}
 	slices.SortFunc(union.rows, func(a, b *netChange) int { return cmp.Compare(a.key, b.key) })
 	return append(groups, union), nil

@@ -74,6 +74,7 @@ type Layout struct {
 
 	loads    bool     // See Loads.
 	joins    bool     // Rows can be found by their identity in a joined update: see Changed.
+	unites   bool     // Nothing stored is made of other columns: see ValuesJoin.
 	identity *keyPlan // Nil for a keyless table.
 	keys     []*keyPlan
 }
@@ -112,6 +113,7 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 		return nil, err
 	}
 	l.loads, l.joins = l.canLoad(), l.joinsIdentity()
+	l.unites = !slices.ContainsFunc(l.table.Columns, func(c schema.Column) bool { return c.Generated == schema.StoredColumn })
 	return l, nil
 }
 

@@ -25,20 +25,7 @@ func (l *Layout) HasEnumZero(img, present []byte) (bool, error) {
 		cells, err := l.cells(img, present)
 		return slices.ContainsFunc(l.columnsOf(cells), func(i int) bool { return l.columns[i].enumZero(cells[i]) }), err
 	}
-	w, err := l.walk(img)
-	if err != nil {
-		return false, err
-	}
-	for i := range l.columns {
-		v, null, ok := w.next(i)
-		if !ok {
-			return false, l.valueError(i, errShort)
-		}
-		if l.columns[i].enumZero(cell{value: v, null: null}) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return l.holds(img, func(i int, v []byte) bool { return l.columns[i].enumZero(cell{value: v}) })
 }
 
 func (c *column) enumZero(v cell) bool {

@@ -73,23 +73,14 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 // not change. Such a value may be one that the server holds and would not take, or not as it is: text of an old character set that
 // was never checked, a FLOAT(M,D) at its limit. And what is made of such columns and stored would be made anew.
 func (l *Layout) ValuesJoin(img, columns []byte) (bool, error) {
-	if slices.ContainsFunc(l.table.Columns, func(c schema.Column) bool { return c.Generated == schema.StoredColumn }) {
+	if !l.unites {
 		return false, nil
 	}
-	w, err := l.walk(img)
-	if err != nil {
-		return false, err
-	}
-	for i := range l.columns {
-		v, null, ok := w.next(i)
-		if !ok {
-			return false, l.valueError(i, errShort)
-		}
-		if c := &l.columns[i]; bit(columns, i) && !null && !(c.joinsValue(v) && c.taken(v)) {
-			return false, nil
-		}
-	}
-	return true, nil
+	stays, err := l.holds(img, func(i int, v []byte) bool {
+		c := &l.columns[i]
+		return bit(columns, i) && !(c.joinsValue(v) && c.taken(v))
+	})
+	return err == nil && !stays, err
 }
 
 // taken reports that the server takes any value of the column that it may hold, or this one at least.

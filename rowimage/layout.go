@@ -42,6 +42,24 @@ func (w *walker) next(i int) (v []byte, null, ok bool) {
 	return v, false, ok
 }
 
+// holds reports whether is holds for a value of an image, which stands in column i and is not NULL.
+func (l *Layout) holds(img []byte, is func(i int, v []byte) bool) (bool, error) {
+	w, err := l.walk(img)
+	if err != nil {
+		return false, err
+	}
+	for i := range l.columns {
+		v, null, ok := w.next(i)
+		if !ok {
+			return false, l.valueError(i, errShort)
+		}
+		if !null && is(i, v) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // InsertColumns are the columns of AppendTuple: "`a`,`b`". Generated columns are not among them.
 func (l *Layout) InsertColumns() string { return l.insertColumns }
 

@@ -76,20 +76,11 @@ func (l *Layout) LoadsRow(img []byte) (bool, error) {
 	if !l.documents {
 		return true, nil
 	}
-	w, err := l.walk(img)
-	if err != nil {
-		return false, err
-	}
-	for i := range l.columns {
-		v, null, ok := w.next(i)
-		if !ok {
-			return false, l.valueError(i, errShort)
-		}
-		if c := &l.columns[i]; c.written && c.kind == kindJSON && !null && !jsonIsText(v) {
-			return false, nil
-		}
-	}
-	return true, nil
+	beyond, err := l.holds(img, func(i int, v []byte) bool {
+		c := &l.columns[i]
+		return c.written && c.kind == kindJSON && !jsonIsText(v)
+	})
+	return err == nil && !beyond, err
 }
 
 // AppendLine writes a row as a line of the file, of a full image for which LoadsRow holds.
