@@ -18,7 +18,8 @@ var nextID = regexp.MustCompile(`\bAUTO_INCREMENT=[0-9]+ ?`)
 // Fingerprint is a hash, in hexadecimal, of the definitions of tables and databases: whether each is there, its
 // SHOW CREATE text without the AUTO_INCREMENT counter, its creation time, and a database's character set, collation
 // and encryption. Taken before a DDL and again after a crash it tells whether the DDL ran: equal means that it did
-// not, or that it changed nothing that can be seen.
+// not, or that it changed nothing that can be seen: an ALTER of the counter alone shows by the creation time, which
+// has seconds.
 //
 // A definition's text depends on the session. So that two sessions never differ by that alone, the session must
 // have time_zone='+00:00', sql_quote_show_create=1, and no ANSI_QUOTES or NO_BACKSLASH_ESCAPES in sql_mode; it is an
