@@ -80,6 +80,8 @@ type Config struct {
 	// Seen gives the last moment, on the source's clock, at which the stream was known to have caught up, and the
 	// source's clock minus ours; both go into each record.
 	Seen func() (caughtUpAt time.Time, clockOffset time.Duration)
+	// AtEnd reports whether a position is at or behind the source's end as seen a moment ago.
+	AtEnd func(change.Position) bool
 	// Beat asks for a commit of the record alone while there is nothing else to commit, so that what Seen tells
 	// survives a restart of an idle stream.
 	Beat     <-chan struct{}
@@ -155,7 +157,7 @@ type Applier struct {
 	unconfirmed *commit
 	executing   []*execution // Epochs of which no COMMIT has been sent, in order: none, one, or two for a moment.
 
-	early chan item // Takes full epochs while another one is executed; no buffer: see handOver.
+	early chan item // Takes epochs while another one is executed; no buffer: see handOver.
 }
 
 // Open connects the sessions of a run and settles a DDL that the record says was about to run. The meta session

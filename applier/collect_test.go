@@ -143,6 +143,13 @@ func familyTxn(n uint64, flags uint16) *change.Txn {
 	return txnAt(n, rowsOf(familyMap, change.Insert, flags, modelRow{id: string(rune('a' + n%26)), v: int32(n)}.image())...)
 }
 
+// heavy makes the images of a transaction of one insert n bytes long.
+func heavy(t *change.Txn, n int) *change.Txn {
+	img := t.Rows[0].After
+	t.Rows[0].After, t.Bytes = append(img, make([]byte, n-len(img))...), n
+	return t
+}
+
 func TestBatchesAreAsLargeAsTheTargetIsSlow(t *testing.T) {
 	collect(t, func(c *collector) {
 		c.start()
@@ -184,9 +191,7 @@ func TestFarBehindAnEpochIsFilled(t *testing.T) {
 		n := uint64(5)
 		for share := firstShare / 2; share >= lastShare/2; share /= 2 {
 			enough := max(share, lastShare)
-			almost := plainTxn(n)
-			almost.Bytes = maxEpochBytes/enough - 1
-			c.give(almost)
+			c.give(heavy(plainTxn(n), maxEpochBytes/enough-1))
 			if it := c.ask(); it != nil {
 				t.Fatalf("below 1/%d: handed over %v", enough, it)
 			}
@@ -199,7 +204,7 @@ func TestFarBehindAnEpochIsFilled(t *testing.T) {
 
 func TestAFullEpochTakesNoMore(t *testing.T) {
 	bounds := map[string]func(*change.Txn){
-		"in bytes": func(t *change.Txn) { t.Bytes = maxEpochBytes - plainTxn(1).Bytes },
+		"in bytes": func(t *change.Txn) { heavy(t, maxEpochBytes-plainTxn(1).Bytes) },
 		"in rows": func(t *change.Txn) {
 			row := rowsOf(familyMap, change.Insert, 0, modelRow{id: "a", v: 1}.image())[0]
 			t.Rows = slices.Repeat([]change.Row{row}, maxEpochRows) // Ordered: none is merged with another.
@@ -492,8 +497,8 @@ func TestAHalfDoneEpochIsReadUntilItsEnd(t *testing.T) {
 }
 
 func TestAHalfDoneEpochThatCannotBeFinishedHalts(t *testing.T) {
-	ddl, first, huge := txnAt(3), plainTxn(3), plainTxn(3)
-	ddl.DDL, first.Last, huge.Bytes = &change.Statement{}, false, recoverySlack*maxEpochBytes
+	ddl, first, huge := txnAt(3), plainTxn(3), heavy(plainTxn(3), recoverySlack*maxEpochBytes)
+	ddl.DDL, first.Last = &change.Statement{}, false
 	cases := map[string][]*change.Txn{
 		"a DDL inside":                {plainTxn(2), ddl},
 		"an oversized transaction":    {plainTxn(2), first},

@@ -39,7 +39,7 @@ func (e *Again) Unwrap() error { return e.Err }
 //	split   followers   BEGIN mark rows… ┐
 //	        leader      BEGIN mark rows… ┴ all executed, n−1's OK │ followers COMMIT │ leader COMMIT ─▶
 //
-// An epoch whose locks are those of its rows alone is left under way: an epoch that is full meanwhile is executed beside
+// An epoch whose locks are those of its rows alone is left under way: an epoch that is full meanwhile, or the last of a backlog, is executed beside
 // it, in split mode on other followers, and the rows that both have when the leader's COMMIT has been sent.
 //
 //	strict  leader(n)   BEGIN mark rows…………… │ wait for n−1's OK │ COMMIT ─▶

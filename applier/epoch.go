@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/binseal/binseal/change"
 	"github.com/binseal/binseal/rowimage"
@@ -45,9 +45,9 @@ type epoch struct {
 	transactions int
 	changes      int // Row changes received.
 	rows         int // Net rows and ordered rows.
+	images       imageMemory
 	bytes        int // Memory held by images.
-	kept         int // What compact left of it the last time.
-	taken        int // The same of all changes received: what compact has given up counts.
+	taken        int // The same of all changes received, also of those that merged.
 	logBytes     uint64
 }
 
@@ -55,8 +55,9 @@ type epoch struct {
 type tableChanges struct {
 	table   *boundTable
 	layout  *rowimage.Layout
+	images  *imageMemory     // The epoch's.
 	json    bool             // boundTable.json
-	index   map[string]int   // Identity key (rowimage.AppendKey) → index into entries. While the epoch is collected.
+	index   *keyIndex        // Into entries. While the epoch is collected.
 	keys    *strings.Builder // Holds the bytes of the latest keys, so that a row costs no allocation of its own.
 	entries []netChange
 }
@@ -103,6 +104,9 @@ type orderedRow struct {
 	checks bool // Run with foreign_key_checks=1: the source left cascades to its replica.
 }
 
+// orderedOverhead is the memory of an ordered row beside its images, in bytes.
+const orderedOverhead = int(unsafe.Sizeof(orderedRow{}))
+
 // boundTable is a target table and the layout of its row images as the source last described them. It belongs to the
 // collector.
 type boundTable struct {
@@ -113,19 +117,22 @@ type boundTable struct {
 
 	partial bool // The source has sent partial images of it.
 
-	index map[string]int // Of the tableChanges of the epoch that is being collected.
-	room  int            // The most entries that index has had.
+	index *keyIndex // Of the tableChanges of the epoch that is being collected.
+	room  int       // The most entries that index has had.
 }
 
 // freshIndex is an empty index for the next epoch, and how many entries the last one had. Only the collector uses it, of
 // one epoch at a time, so one map serves all, as long as it is not much too large: to clear it costs its whole size.
-func (b *boundTable) freshIndex() (index map[string]int, last int) {
-	last = len(b.index)
-	if b.index == nil || b.room > 1024 && last < b.room/8 {
-		b.index, b.room = map[string]int{}, 0
+func (b *boundTable) freshIndex() (index *keyIndex, last int) {
+	counts := b.layout.IdentityCounts()
+	if b.index != nil {
+		last = b.index.size()
+	}
+	if b.index == nil || b.index.counts != counts || b.room > 1024 && last < b.room/8 {
+		b.index, b.room = newKeyIndex(counts), 0
 	}
 	b.room = max(b.room, last)
-	clear(b.index)
+	b.index.clear()
 	return b.index, last
 }
 
@@ -143,142 +150,7 @@ func (e *epoch) full(times int) bool {
 // full reports whether an epoch has reached the bounds of this run.
 func (a *Applier) full(e *epoch) bool { return e.rows >= a.epochRows() || e.full(1) }
 
-// enough reports whether an epoch is large enough to be handed over far behind the source: it has its share of the bounds.
-func (a *Applier) enough(e *epoch) bool {
-	return a.share*e.rows >= a.epochRows() || a.share*e.needs() >= maxEpochBytes || a.share*e.taken >= maxEpochTaken
-}
-
 func (a *Applier) epochRows() int { return cmp.Or(a.cfg.EpochRows, maxEpochRows) }
-
-// shut reports whether the epoch takes no more transactions: it is full, or next would fill it above its bound in bytes.
-// next is nil when none has arrived.
-func (a *Applier) shut(e *epoch, next *change.Txn) bool {
-	return !e.empty() && (a.full(e) || next != nil && e.bytes+next.Bytes > maxEpochBytes || a.cfg.Careful.Single && a.cfg.Careful.covers(e))
-}
-
-// far reports whether the epoch's transactions are so old that some more milliseconds do not matter.
-func (a *Applier) far(e *epoch) bool {
-	_, offset := a.cfg.Seen()
-	return time.Now().Add(offset).Sub(e.commitTime) > farBehind
-}
-
-// collect is natural batching: receive the next transaction, or hand the epoch over when the executor asks. Far behind
-// the source it lets the executor wait for more: the larger an epoch, the more of its changes merge.
-func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) error {
-	if a.half != nil {
-		if covered, err := a.collectHalf(ctx, in, out); err != nil || !covered {
-			return err
-		}
-	}
-	cur := newEpoch()
-	a.share = firstShare
-	enough := false // There is nothing more to be had at once.
-	for in.more() || !cur.empty() {
-		if a.shut(cur, in.first()) {
-			a.cfg.Observer.Collected(cur.rows, cur.bytes)
-			if err := a.handOver(ctx, cur, out); err != nil {
-				return err
-			}
-			cur, enough = newEpoch(), false
-			continue
-		}
-		if t := in.first(); t != nil {
-			in.drop()
-			next, err := a.take(ctx, cur, t, in, out)
-			if err != nil {
-				return err
-			}
-			cur = next
-			continue
-		}
-		a.cfg.Observer.Collected(cur.rows, cur.bytes)
-		recv, give, idle := in.batches, out, a.cfg.Beat
-		if cur.empty() {
-			give = nil
-		} else {
-			idle = nil
-		}
-		var waited <-chan time.Time
-		if give != nil && recv != nil && !enough && !a.enough(cur) && a.far(cur) {
-			give, waited = nil, time.After(fillPatience)
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case batch, ok := <-recv:
-			in.refill(batch, ok)
-		case <-waited:
-			enough = true
-		case give <- cur:
-			a.planned = cur.planned
-			cur, enough = newEpoch(), false
-			a.share = max(lastShare, a.share/2)
-		case <-idle:
-			if err := send(ctx, out, beat{}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// take puts one transaction, or part of one, into the epoch cur, and returns the epoch to go on with.
-func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in *intake, out chan<- item) (*epoch, error) {
-	if t.DDL != nil || !t.Whole() {
-		if err := a.handOver(ctx, cur, out); err != nil {
-			return nil, err
-		}
-		if t.DDL != nil {
-			return newEpoch(), a.takeDDL(ctx, t, out)
-		}
-		return newEpoch(), a.takeLarge(ctx, t, in, out)
-	}
-	closes, err := a.prepare(ctx, cur, t)
-	if err != nil {
-		return nil, errors.Join(a.handOver(ctx, cur, out), err) // What came before the fault is whole.
-	}
-	if closes {
-		if err := a.handOver(ctx, cur, out); err != nil {
-			return nil, err
-		}
-		cur = newEpoch()
-		if _, err := a.prepare(ctx, cur, t); err != nil {
-			return nil, err
-		}
-	}
-	if err := a.merge(cur, t); err != nil {
-		return nil, err
-	}
-	cur.note(t)
-	return cur, nil
-}
-
-// note counts a whole transaction into the epoch.
-func (e *epoch) note(t *change.Txn) {
-	if e.empty() {
-		e.first = t.Start
-	}
-	e.end = t.End
-	if !t.CommitTime.IsZero() {
-		e.commitTime = t.CommitTime
-	}
-	if !t.Evidence.IsZero() {
-		e.evidence = t.Evidence
-	}
-	t.AddTo(&e.gtids)
-	e.undecided = t.Undecided
-	e.transactions++
-	e.logBytes += t.LogBytes
-}
-
-func send(ctx context.Context, out chan<- item, it item) error {
-	select {
-	case out <- it:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // prepare binds the tables of a transaction, and marks those that keep their order. It reports closes when the
 // transaction cannot join the epoch: a table's class is fixed within an epoch, and this one would change from
@@ -439,7 +311,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 			}
 		}
 		if tc == nil {
-			e.ordered = append(e.ordered, orderedRow{Row: *r, layout: b.layout, checks: checks})
+			e.ordered = append(e.ordered, orderedRow{Row: change.Row{RowsHeader: r.RowsHeader, Before: e.images.keep(r.Before), After: e.images.keep(r.After)}, layout: b.layout, checks: checks})
 			e.rows++
 			continue
 		}
@@ -451,9 +323,8 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 		e.rows += len(tc.entries) - before
 	}
 	e.changes += len(t.Rows)
-	e.bytes += t.Bytes
+	e.bytes = e.images.used + len(e.ordered)*orderedOverhead
 	e.taken += t.Bytes
-	e.makeRoom()
 	return nil
 }
 
@@ -461,7 +332,7 @@ func (e *epoch) changesOf(b *boundTable) *tableChanges {
 	tc := e.byTable[b]
 	if tc == nil {
 		index, last := b.freshIndex()
-		tc = &tableChanges{table: b, layout: b.layout, json: b.json, index: index, entries: make([]netChange, 0, last)}
+		tc = &tableChanges{table: b, layout: b.layout, images: &e.images, json: b.json, index: index, entries: make([]netChange, 0, last)}
 		e.byTable[b] = tc
 		e.tables = append(e.tables, tc)
 	}
@@ -509,8 +380,9 @@ func (tc *tableChanges) appendKey(buf, img []byte) ([]byte, error) {
 }
 
 func (tc *tableChanges) put(key, img []byte) error {
-	i, ok := tc.index[string(key)]
+	i, ok := tc.index.get(key)
 	if !ok {
+		img = tc.images.keep(img)
 		tc.enter(netChange{after: img, last: img}, key)
 		return nil
 	}
@@ -518,13 +390,19 @@ func (tc *tableChanges) put(key, img []byte) error {
 	if c.after != nil {
 		return tc.contradiction("inserts a key that is there")
 	}
-	c.after, c.last, c.merged = img, img, true
+	if same(c.last, c.before) {
+		c.after = tc.images.keep(img)
+	} else {
+		c.after = tc.images.replace(c.last, img)
+	}
+	c.last, c.merged = c.after, true
 	return nil
 }
 
 func (tc *tableChanges) replace(key, before, after []byte) error {
-	i, ok := tc.index[string(key)]
+	i, ok := tc.index.get(key)
 	if !ok {
+		before, after = tc.images.keep(before), tc.images.keep(after)
 		tc.enter(netChange{before: before, after: after, last: after}, key)
 		return nil
 	}
@@ -532,13 +410,15 @@ func (tc *tableChanges) replace(key, before, after []byte) error {
 	if c.after == nil {
 		return tc.contradiction("updates a row that is gone")
 	}
-	c.after, c.last, c.merged = after, after, true
+	c.after = tc.images.replace(c.after, after)
+	c.last, c.merged = c.after, true
 	return nil
 }
 
 func (tc *tableChanges) remove(key, before []byte) error {
-	i, ok := tc.index[string(key)]
+	i, ok := tc.index.get(key)
 	if !ok {
+		before = tc.images.keep(before)
 		tc.enter(netChange{before: before, last: before}, key)
 		return nil
 	}
@@ -546,13 +426,13 @@ func (tc *tableChanges) remove(key, before []byte) error {
 	if c.after == nil {
 		return tc.contradiction("deletes a row that is gone")
 	}
-	c.after, c.last = nil, before
+	c.after, c.last = nil, c.after // What is deleted is what the change before has left.
 	return nil
 }
 
 func (tc *tableChanges) enter(c netChange, key []byte) {
 	c.key = tc.kept(key)
-	tc.index[c.key] = len(tc.entries)
+	tc.index.set(c.key, len(tc.entries))
 	tc.entries = append(tc.entries, c)
 }
 

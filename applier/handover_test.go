@@ -10,9 +10,7 @@ import (
 // Epochs as large as their bound and one more transaction of the reader's largest would be 64 MiB, three of them alive.
 func TestATransactionThatDoesNotFitWaitsForTheNextEpoch(t *testing.T) {
 	half := func(n uint64) *change.Txn {
-		txn := plainTxn(n)
-		txn.Bytes = maxEpochBytes/2 + 1
-		return txn
+		return heavy(plainTxn(n), maxEpochBytes/2+1)
 	}
 	collect(t, func(c *collector) {
 		c.start()
@@ -23,9 +21,7 @@ func TestATransactionThatDoesNotFitWaitsForTheNextEpoch(t *testing.T) {
 		c.wantEpoch(1, 1)
 		c.give(plainTxn(3))
 		c.wantEpoch(2, 3)
-		whole := half(4)
-		whole.Bytes = 2 * maxEpochBytes // Alone any transaction fits, or nothing would go on.
-		c.give(whole)
+		c.give(heavy(plainTxn(4), 2*maxEpochBytes)) // Alone any transaction fits, or nothing would go on.
 		c.wantEpoch(1, 4)
 	})
 }
@@ -33,9 +29,7 @@ func TestATransactionThatDoesNotFitWaitsForTheNextEpoch(t *testing.T) {
 // The executor must not plan, while the target idles, what the collector had the time to plan.
 func TestAnEpochThatWaitsForTheExecutorIsPlanned(t *testing.T) {
 	full := func(n uint64) *change.Txn {
-		txn := plainTxn(n)
-		txn.Bytes = maxEpochBytes - plainTxn(1).Bytes
-		return txn
+		return heavy(plainTxn(n), maxEpochBytes-plainTxn(1).Bytes)
 	}
 	cases := map[string]struct {
 		txns    []*change.Txn

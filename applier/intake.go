@@ -10,6 +10,8 @@ import (
 type intake struct {
 	batches <-chan []*change.Txn // Nil behind its end.
 	batch   []*change.Txn        // What is left of the last.
+	loan    *change.Loan         // Of the last of that one, and its number there.
+	number  uint64
 }
 
 // more reports that transactions may come.
@@ -25,13 +27,17 @@ func (in *intake) first() *change.Txn {
 
 // drop takes the first transaction off.
 func (in *intake) drop() {
-	in.batch[0] = nil // Its memory goes with its epoch.
 	in.batch = in.batch[1:]
 }
 
-// refill takes what was received: a batch, or the end.
+// refill takes what was received: a batch, or the end. Of the one before everything has been merged or executed.
 func (in *intake) refill(batch []*change.Txn, ok bool) {
-	in.batch = batch
+	in.loan.GiveBack(in.number)
+	in.batch, in.loan = batch, nil
+	if len(batch) > 0 {
+		last := batch[len(batch)-1]
+		in.loan, in.number = last.Loan, last.Number
+	}
 	if !ok {
 		in.batches = nil
 	}

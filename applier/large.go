@@ -25,8 +25,8 @@ type part struct {
 }
 
 // heavyPart is the size of a part, in bytes, above which nothing is read ahead of it. Only a single large row makes a
-// part that large; otherwise three of them would be in memory at a time (read, merged, executed), beside the
-// statement (invariant 7).
+// part that large; otherwise three of them would be in memory at a time (read, merged, executed), the merged one in the
+// reader's memory and its own, beside the statement (invariant 7).
 const heavyPart = 32 << 20
 
 // takeLarge merges the parts of a transaction and passes them on, until its last part. If the channel is closed
@@ -48,7 +48,8 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in *intake, out 
 		e.note(t)
 		p := &part{changes: e, done: make(chan struct{})}
 		if t.Last {
-			p.last = t
+			end := *t // It is given back before it is executed.
+			end.Rows, p.last = nil, &end
 		}
 		select {
 		case l.parts <- p:
@@ -59,7 +60,7 @@ func (a *Applier) takeLarge(ctx context.Context, t *change.Txn, in *intake, out 
 			a.planned = p.done
 			return nil
 		}
-		if e.bytes > heavyPart {
+		if t.Bytes > heavyPart {
 			select {
 			case <-p.done:
 			case <-ctx.Done():

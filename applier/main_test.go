@@ -142,6 +142,7 @@ func (silent) Collected(rows, bytes int)      {}
 func newTestApplier(tables ...*boundTable) *Applier {
 	a := &Applier{tables: map[schema.Name]*boundTable{}, bySource: map[*change.TableMap]*boundTable{}, spent: newSpentValues()}
 	a.cfg.Logger, a.cfg.Observer, a.cfg.ByName = slog.New(slog.DiscardHandler), silent{}, ByName{}
+	a.cfg.AtEnd = func(change.Position) bool { return false }
 	a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, -time.Since(time.Unix(0, 0)) } // The source's clock stands where txnAt begins.
 	for _, b := range tables {
 		a.tables[schema.Name{Schema: b.def.Schema, Table: b.def.Name}] = b

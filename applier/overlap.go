@@ -15,7 +15,7 @@ import (
 
 // handOver waits until the executor asks for an epoch that takes no more. While the executor is busy there is time to
 // plan it here: else the target would idle while the executor does. A plan that may be executed beside another one goes
-// early. An epoch that could take more never does: near the source that would halve the batches.
+// early. An epoch that could take more never comes here: near the source that would halve the batches.
 func (a *Applier) handOver(ctx context.Context, e *epoch, out chan<- item) error {
 	if e.empty() {
 		return nil

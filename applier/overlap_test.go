@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,9 +130,7 @@ func TestOnlyAFullEpochGoesEarly(t *testing.T) {
 			collect(t, func(col *collector) {
 				col.a.cfg.Mode, col.a.early = Strict, make(chan item)
 				col.start()
-				txn := familyTxn(1, c.flags)
-				txn.Bytes = c.bytes
-				col.give(txn)
+				col.give(heavy(familyTxn(1, c.flags), c.bytes))
 				synctest.Wait()
 				select {
 				case <-col.a.early:
@@ -143,6 +142,58 @@ func TestOnlyAFullEpochGoesEarly(t *testing.T) {
 						t.Error("it does not go early")
 					}
 					col.wantEpoch(1, 1)
+				}
+			})
+		})
+	}
+}
+
+// What is left of a backlog has nobody behind it: it goes early as a full epoch does, when nothing more arrives.
+func TestTheLastOfABacklogGoesEarly(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows       int
+		far, atEnd bool
+		early      bool
+	}{
+		"the last":               {splitRows, true, true, true},
+		"small":                  {splitRows - 1, true, true, false},
+		"more will come":         {splitRows, true, false, false},
+		"near the source":        {splitRows, false, true, false},
+		"large, and at the end":  {maxEpochRows / firstShare, true, true, true},
+		"large, and more behind": {maxEpochRows / firstShare, true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			collect(t, func(col *collector) {
+				col.a.cfg.Mode, col.a.early = Strict, make(chan item)
+				if c.far {
+					col.a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 }
+				}
+				col.a.cfg.AtEnd = func(pos change.Position) bool { return c.atEnd && pos.Pos == 2 }
+				col.start()
+				var rows []change.Row
+				for i := range c.rows {
+					rows = append(rows, rowsOf(plainMap, change.Insert, 0, modelRow{id: strconv.Itoa(i), v: int32(i)}.image())...)
+				}
+				col.give(txnAt(1, rows[:1]...), txnAt(2, rows[1:]...))
+				time.Sleep(fillPatience - 1)
+				synctest.Wait()
+				select {
+				case <-col.a.early:
+					t.Fatal("it goes before more could arrive")
+				default:
+				}
+				time.Sleep(2)
+				synctest.Wait()
+				select {
+				case <-col.a.early:
+					if !c.early {
+						t.Error("it goes early")
+					}
+				default:
+					if c.early {
+						t.Error("it does not go early")
+					}
+					col.wantEpoch(2, 2)
 				}
 			})
 		})

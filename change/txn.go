@@ -71,7 +71,7 @@ type RowsHeader struct {
 }
 
 // Row is one change of one row. The images are the raw bytes from the wire, from the null bitmap on, each
-// exactly one image long; they are owned by the Row and never written to.
+// exactly one image long. They are valid until the transaction is given back (Loan), and never written to before.
 type Row struct {
 	*RowsHeader
 	Before, After []byte // Before is nil for an insert, After nil for a delete.
@@ -149,6 +149,9 @@ type Txn struct {
 	LogBytes uint64 // Length of this part in the source's binary log.
 	// Undecided are the XA transactions that are prepared and not decided behind this one.
 	Undecided Undecided
+
+	Loan   *Loan  // Of its memory; nil when that may be kept.
+	Number uint64 // In the loan, of this transaction or part, from 1.
 }
 
 // AddTo puts the GTIDs that the transaction completes into a set.

@@ -76,17 +76,8 @@ type assembler struct {
 	bytes     int
 	marks     []savepoint
 
-	spareRows []change.Row // Room for the rows of the next transactions, which share it.
-	spareTxns []change.Txn
+	memory memory // Of transactions, rows and images.
 }
-
-// What is allocated at once for small transactions, which are received, merged and given up together.
-const (
-	rowsAtOnce = 256
-	usualRows  = 4 // The least room for a transaction's rows.
-	txnsAtOnce = 16
-	smallTxn   = change.KeeperChunk / 4 // Bytes.
-)
 
 // savepoint remembers what was there when a SAVEPOINT was set.
 type savepoint struct {
@@ -94,7 +85,7 @@ type savepoint struct {
 	part  int
 	rows  int
 	bytes int
-	kept  []byte // change.Keeper.Mark
+	kept  mark
 }
 
 // rowOverhead is the memory of one change.Row beside its images.
@@ -285,7 +276,7 @@ func (a *assembler) control(ev *event, v verb, name string) error {
 		return a.commit(ev)
 	case verbSavepoint:
 		a.dropMark(name)
-		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes, kept: a.tables.keeper.Mark()})
+		a.marks = append(a.marks, savepoint{name: name, part: a.part, rows: len(a.rows), bytes: a.bytes, kept: a.memory.mark()})
 		return nil
 	case verbRollbackTo:
 		return a.rollbackTo(name)
@@ -368,7 +359,7 @@ func (a *assembler) rollbackTo(name string) error {
 		}
 		a.digest.off = true
 		clear(a.rows[m.rows:])
-		a.tables.keeper.Back(m.kept)
+		a.memory.rollback(m.kept)
 		a.rows, a.bytes, a.marks = a.rows[:m.rows], m.bytes, a.marks[:i+1]
 		return nil
 	}
@@ -409,11 +400,8 @@ func (a *assembler) addRows(ev *event) error {
 			return err
 		}
 	}
-	if a.rows == nil && !a.xa { // Rows of XA are kept for long, and would keep their neighbours' memory.
-		if len(a.spareRows) < usualRows {
-			a.spareRows = make([]change.Row, rowsAtOnce)
-		}
-		a.rows = a.spareRows[:0]
+	if a.rows == nil && !a.xa { // Rows of XA are kept past those behind them.
+		a.rows = a.memory.rows()
 	}
 	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa)
 	if err != nil {
@@ -450,28 +438,16 @@ func (a *assembler) commit(ev *event) error {
 	return a.finish(ev, a.take(ev, true))
 }
 
-// room gives a place for a transaction, which is zero, and the rows that are held. Small transactions share memory with their
-// neighbours; a large one, whose images would stay as long as these, gets its own.
-func (a *assembler) room() (*change.Txn, []change.Row) {
-	if a.bytes > smallTxn || a.xa {
-		rows := slices.Clone(a.rows)
-		clear(a.rows)
-		return new(change.Txn), rows
-	}
-	if len(a.spareTxns) == 0 {
-		a.spareTxns = make([]change.Txn, txnsAtOnce)
-	}
-	txn := &a.spareTxns[0]
-	a.spareTxns = a.spareTxns[1:]
-	if a.rows != nil {
-		a.spareRows = a.rows[len(a.rows):cap(a.rows)]
-	}
-	return txn, slices.Clip(a.rows)
-}
-
 // take makes a part of what is held; ev is its last event.
 func (a *assembler) take(ev *event, last bool) *change.Txn {
-	txn, rows := a.room()
+	var txn *change.Txn
+	rows := slices.Clip(a.rows)
+	if a.bytes > smallTxn || a.xa {
+		txn, rows = a.memory.own(a.rows)
+	} else {
+		a.memory.keepRows(a.rows)
+		txn = a.memory.txn()
+	}
 	txn.GTID, txn.First, txn.Last = a.gtid, a.part == 0, last
 	txn.Start, txn.CommitTime, txn.Basis = a.start, a.committed, change.BasisImmediateCommit
 	txn.Rows, txn.Bytes, txn.Undecided = rows, a.bytes, a.undecided

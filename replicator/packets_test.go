@@ -127,14 +127,14 @@ func TestSmallPacketsAreLentAndKept(t *testing.T) {
 		wire = append(wire, wirePackets(byte(i), bytes.Repeat([]byte{byte(i)}, 100))...)
 	}
 	p := newPackets(bytes.NewReader(wire), 0, 1<<20)
-	var k change.Keeper
+	var m memory
 	var kept [][]byte
 	for range 100 {
 		data, lent, err := p.next()
 		if err != nil || !lent {
 			t.Fatalf("lent %v, %v", lent, err)
 		}
-		kept = append(kept, k.Keep(data, false))
+		kept = append(kept, m.keep(data, false))
 		clear(data)
 	}
 	for i, b := range kept {
@@ -142,15 +142,10 @@ func TestSmallPacketsAreLentAndKept(t *testing.T) {
 			t.Errorf("body %d is not what was kept", i)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { k.Keep(kept[0], false) }); n > 0.1 {
+	if n := testing.AllocsPerRun(100, func() { m.keep(kept[0], false) }); n > 0.1 {
 		t.Errorf("%v allocations for a body", n)
 	}
-	mark := k.Mark()
-	k.Keep(kept[0], false)
-	if k.Back(mark); len(k.Mark()) != len(mark) {
-		t.Error("what was given up is still in the chunk")
-	}
-	if long := k.Keep(kept[1], true); &long[0] == &k.Mark()[:cap(k.Mark())][len(mark)] {
-		t.Error("what is kept for long shares a chunk")
+	if long := m.keep(kept[1], true); &long[0] == &m.bodies.block[:cap(m.bodies.block)][len(m.bodies.block)] {
+		t.Error("what is kept for long shares a block")
 	}
 }

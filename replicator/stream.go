@@ -22,7 +22,7 @@ import (
 //
 // Transactions that lie in the sockets' buffers together are yielded together, so that handing over costs little; near the end
 // of the log (Config.Near) they lie there for up to 10 ms, and none that was received waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
-// slice and the transactions' memory belong to the receiver.
+// slice belongs to the receiver, and the transactions' memory until it gives them back (change.Loan).
 //
 // Errors: context.Cause(ctx) when ctx ended; yield's own error, unchanged; a *change.Fault, of class 4 when the log
 // needs a person, with its position; else an error for which mysqlconn.Retryable tells whether to try again. After
@@ -261,7 +261,7 @@ func (h *handover) add(t *change.Txn) error {
 
 func (h *handover) flush() error {
 	if h.err == nil && len(h.txns) > 0 {
-		h.last = h.txns[len(h.txns)-1].CommitTime // They belong to the receiver then.
+		h.last = h.txns[len(h.txns)-1].CommitTime // They are the receiver's then.
 		h.err = h.yield(h.txns)
 		h.txns, h.bytes = nil, 0
 	}
@@ -396,6 +396,7 @@ func (r *Reader) assembler(from change.Checkpoint, yield func(*change.Txn) error
 			r.gtids.Add(g)
 		},
 	}
+	a.memory.loan, a.tables.memory = new(change.Loan), &a.memory
 	if !from.ByGTID {
 		a.replay, a.skipped = from.Pos, from.Undecided.Skipped
 		return a, nil

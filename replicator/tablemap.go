@@ -27,7 +27,7 @@ type tableMaps struct {
 	statement []named // A few.
 	cache     map[uint64]*tableMap
 	recent    [recentMaps]*tableMap // Of cache, by the last bits of their id.
-	keeper    change.Keeper
+	memory    *memory
 }
 
 // tableMap is one TABLE_MAP event; parsed is nil when the filter excludes its table.
@@ -155,7 +155,7 @@ func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
 	if ev.lent {
-		data = t.keeper.Keep(data, long)
+		data = t.memory.keep(data, long)
 	}
 	if rows, err = form.cutter.Cut(data, dst); err != nil {
 		return dst, false, t.uncut(m, err)

@@ -138,6 +138,9 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 	if plan == nil {
 		return dst, false, l.imageError(fmt.Errorf("key %s cannot be compared here", schema.QuoteName(k.Name)))
 	}
+	if len(plan.parts) == 1 {
+		return l.appendOnly(dst, img, plan)
+	}
 	var vals keyValues
 	if null, err = l.pick(img, plan, &vals); err != nil || null {
 		return dst, null, err
@@ -148,6 +151,29 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 		if out, err = l.columns[p.column].appendKeyPart(out, vals[n], p); err != nil {
 			return dst, false, l.valueError(p.column, err)
 		}
+	}
+	return out, false, nil
+}
+
+// appendOnly is AppendKey of a key of one part.
+func (l *Layout) appendOnly(dst, img []byte, plan *keyPlan) (out []byte, null bool, err error) {
+	w, err := l.walk(img)
+	if err != nil {
+		return dst, false, err
+	}
+	p := &plan.parts[0]
+	var v []byte
+	for i := range p.column + 1 {
+		var ok bool
+		if v, null, ok = w.next(i); !ok {
+			return dst, false, l.valueError(i, errShort)
+		}
+	}
+	if null {
+		return dst, true, nil
+	}
+	if out, err = l.columns[p.column].appendKeyPart(dst, v, p); err != nil {
+		return dst, false, l.valueError(p.column, err)
 	}
 	return out, false, nil
 }

@@ -109,6 +109,13 @@ func (l *lagClock) near(commit time.Time) bool {
 	return l.now().Add(l.offset()).Sub(commit) < nearby
 }
 
+// atEnd reports whether a position is at or behind the source's end as seen a moment ago.
+func (l *lagClock) atEnd(pos change.Position) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sampled && l.now().Sub(l.askedAt) <= freshFor && pos.Compare(l.end) >= 0
+}
+
 // sequence is the number of transactions received, to be handed to committed.
 func (l *lagClock) sequence() uint64 {
 	l.mu.Lock()

@@ -570,3 +570,29 @@ func TestAverage(t *testing.T) {
 		t.Errorf("after many of 100 the mean is %v", a.mean)
 	}
 }
+
+// The end of a backlog is where the source's end was a moment ago; of an older look, or of another server's log, nothing is said.
+func TestTheEndIsWhereItWasSeenAMomentAgo(t *testing.T) {
+	b := newBench()
+	want := func(when string, pos change.Position, want bool) {
+		t.Helper()
+		if got := b.atEnd(pos); got != want {
+			t.Errorf("%s: at the end: %v", when, got)
+		}
+	}
+	want("never asked", at(1000), false)
+	b.ask()
+	want("before the end", at(999), false)
+	want("at the end", at(1000), true)
+	want("behind the end", at(1001), true)
+	b.pass(freshFor)
+	want("seen 3 s ago", at(1000), true)
+	b.pass(time.Nanosecond)
+	want("seen longer ago", at(1000), false)
+	b.ask()
+	want("asked again", at(1000), true)
+	if err := b.restart(change.Checkpoint{Source: change.Source{ServerUUID: "other"}}); err != nil {
+		t.Fatal(err)
+	}
+	want("another server", at(1000), false)
+}

@@ -114,7 +114,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
 	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Routes: s.o.Routes, Rules: s.o.Rules, Mode: s.o.Mode, Sessions: s.o.Sessions, EpochRows: s.o.EpochRows, AllowUnencrypted: s.o.AllowUnencrypted,
-		Careful: careful, Seen: s.lag.seen, Beat: s.beat, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
+		Careful: careful, Seen: s.lag.seen, AtEnd: s.lag.atEnd, Beat: s.beat, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
 	if err != nil {
 		return err
 	}
