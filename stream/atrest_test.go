@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +14,28 @@ import (
 	"github.com/binseal/binseal/change"
 )
 
-// atRestStream answers with what the test sets.
-func atRestStream(log *bytes.Buffer, answer *change.AtRest) *Stream {
+// sharedLog is read while it is written.
+type sharedLog struct {
+	mu   sync.Mutex // Guards text.
+	text bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// atRestStream answers with what the test stores.
+func atRestStream(log *sharedLog, answer *atomic.Pointer[change.AtRest]) *Stream {
 	return &Stream{o: Options{Now: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil)), AtRest: func(context.Context) change.AtRest {
-		a := *answer
+		a := *answer.Load()
 		a.At = time.Now()
 		return a
 	}}}
@@ -34,8 +54,10 @@ func TestAtRestPolicy(t *testing.T) {
 		"refused":                    {change.AtRest{Result: change.AtRestRefused, Policy: "any"}, "BS-AT-REST-REFUSED"},
 		"refused, a key by its ARN":  {change.AtRest{Result: change.AtRestRefused, Policy: "arn:aws:kms:x"}, "BS-AT-REST-REFUSED"},
 	} {
-		var log bytes.Buffer
-		err := atRestStream(&log, &c.answer).provenAtRest(t.Context())
+		var log sharedLog
+		var answer atomic.Pointer[change.AtRest]
+		answer.Store(&c.answer)
+		err := atRestStream(&log, &answer).provenAtRest(t.Context())
 		f := change.FaultOf(err)
 		if (f == nil) != (c.code == "") || f != nil && (f.Code != c.code || f.Class != change.ClassEnvironment && !c.answer.Transient || f.Next == "") {
 			t.Errorf("%s: got %v, want %q", name, err, c.code)
@@ -50,8 +72,9 @@ func TestAtRestPolicy(t *testing.T) {
 // does not answer ends nothing.
 func TestAtRestIsLookedAtAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		answer := change.AtRest{Result: change.AtRestVerified, Policy: "cmk", Seen: "a key"}
+		var log sharedLog
+		var answer atomic.Pointer[change.AtRest]
+		answer.Store(&change.AtRest{Result: change.AtRestVerified, Policy: "cmk", Seen: "a key"})
 		s := atRestStream(&log, &answer)
 		if err := s.provenAtRest(t.Context()); err != nil {
 			t.Fatal(err)
@@ -59,7 +82,7 @@ func TestAtRestIsLookedAtAgain(t *testing.T) {
 		ctx, end := context.WithCancelCause(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); s.watchAtRest(ctx, end) }()
-		answer = change.AtRest{Result: change.AtRestUnverified, Policy: "cmk", Seen: "no answer", Transient: true}
+		answer.Store(&change.AtRest{Result: change.AtRestUnverified, Policy: "cmk", Seen: "no answer", Transient: true})
 		verified := s.atRest.At
 		time.Sleep(3*atRestEvery + time.Minute)
 		synctest.Wait()
@@ -69,7 +92,7 @@ func TestAtRestIsLookedAtAgain(t *testing.T) {
 		if n := strings.Count(log.String(), "could not be looked at again"); n < 3 {
 			t.Errorf("it was told %d times", n)
 		}
-		answer = change.AtRest{Result: change.AtRestRefused, Policy: "cmk", Seen: "Disabled"}
+		answer.Store(&change.AtRest{Result: change.AtRestRefused, Policy: "cmk", Seen: "Disabled"})
 		time.Sleep(atRestEvery)
 		<-done
 		if f := change.FaultOf(context.Cause(ctx)); f == nil || f.Code != "BS-AT-REST-REFUSED" {
@@ -78,11 +101,11 @@ func TestAtRestIsLookedAtAgain(t *testing.T) {
 		if err := s.provenAtRest(t.Context()); change.FaultOf(err) == nil {
 			t.Error("the next run begins although the key is disabled")
 		}
-		answer = change.AtRest{Result: change.AtRestUnverified, Policy: "any", Seen: "throttled", Transient: true}
+		answer.Store(&change.AtRest{Result: change.AtRestUnverified, Policy: "any", Seen: "throttled", Transient: true})
 		if err := s.provenAtRest(t.Context()); change.FaultOf(err) == nil {
 			t.Error("an API that does not answer takes the refusal back")
 		}
-		answer = change.AtRest{Result: change.AtRestVerified, Policy: "cmk", Seen: "a key"}
+		answer.Store(&change.AtRest{Result: change.AtRestVerified, Policy: "cmk", Seen: "a key"})
 		if err := s.provenAtRest(t.Context()); err != nil {
 			t.Errorf("the key is back: %v", err)
 		}

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ import (
 // An operator is told 30, 7 and 1 days ahead and at the end, each once for a certificate, however often it is shown.
 func TestExpiryIsToldInSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log sharedLog
 		s := &Stream{o: Options{Now: time.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))}, evidence: map[string]tlsconf.Evidence{}, expiryTold: map[string]int{}}
 		end := time.Now().Add(40 * 24 * time.Hour)
 		show := s.note("target")
