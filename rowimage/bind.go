@@ -40,7 +40,6 @@ const (
 
 // column is what the writers need to know of one column.
 type column struct {
-	wire     wire
 	kind     kind
 	unsigned bool
 	written  bool // Named in statements: every column but the generated ones.
@@ -64,6 +63,7 @@ type Layout struct {
 	table   *schema.Table
 	source  *change.TableMap
 	columns []column
+	wires   []wire // Of the columns, close together.
 
 	insertColumns, identityColumns string
 
@@ -94,7 +94,7 @@ func Bind(m *change.TableMap, t *schema.Table) (*Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Layout{table: t, source: m, columns: make([]column, len(t.Columns))}
+	l := &Layout{table: t, source: m, columns: make([]column, len(t.Columns)), wires: make([]wire, len(t.Columns))}
 	var names []string
 	for i := range t.Columns {
 		if err := l.bindColumn(i); err != nil {
@@ -138,9 +138,10 @@ func (l *Layout) bindColumn(i int) error {
 	if err != nil {
 		return refuse(l.table, c, "the source's column: %v", err)
 	}
+	l.wires[i] = w
 	col := &l.columns[i]
 	*col = column{
-		wire: w, unsigned: c.Unsigned, written: c.Generated == schema.NotGenerated, onUpdate: c.OnUpdateNow,
+		unsigned: c.Unsigned, written: c.Generated == schema.NotGenerated, onUpdate: c.OnUpdateNow,
 		scale: uint8(c.Scale), digits: uint8(c.FSP), name: schema.QuoteName(c.Name),
 	}
 	if c.ZoneBound && (c.Generated == schema.StoredColumn || l.inKey(i)) {

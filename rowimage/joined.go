@@ -60,7 +60,7 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 		ch.Columns[i/8] |= 1 << (i % 8)
 		ch.Joins = ch.Joins && (null || c.joinsValue(v))
 	}
-	if len(a.rest) != 0 || len(b.rest) != 0 {
+	if !a.ended() || !b.ended() {
 		return ch, l.imageError(errTrailing)
 	}
 	if ch.Joins {

@@ -19,28 +19,42 @@ var errKeyless = errors.New("the table has no identity key")
 
 // walker steps through the columns of an image.
 type walker struct {
-	columns []column
-	nulls   []byte
-	rest    []byte
+	wires []wire
+	img   []byte
+	at    int // Where the next value begins.
 }
 
 // walk starts at an image's first column.
 func (l *Layout) walk(img []byte) (walker, error) {
-	n := bitmapLen(len(l.columns))
+	n := bitmapLen(len(l.wires))
 	if len(img) < n {
 		return walker{}, l.imageError(errShort)
 	}
-	return walker{columns: l.columns, nulls: img[:n], rest: img[n:]}, nil
+	return walker{wires: l.wires, img: img, at: n}, nil
 }
 
 // next gives the value of column i, which must be the one after the last; ok is false when the image is cut off.
 func (w *walker) next(i int) (v []byte, null, ok bool) {
-	if bit(w.nulls, i) {
+	if bit(w.img, i) {
 		return nil, true, true
 	}
-	v, w.rest, ok = w.columns[i].wire.cut(w.rest)
-	return v, false, ok
+	at, n := w.at, int(w.wires[i].width)
+	if p := int(w.wires[i].prefix); p != 0 {
+		if len(w.img)-at < p {
+			return nil, false, false
+		}
+		n = int(littleEndian(w.img[at : at+p]))
+		at += p
+	}
+	if len(w.img)-at < n {
+		return nil, false, false
+	}
+	w.at = at + n
+	return w.img[at:w.at], false, true
 }
+
+// ended reports whether the image has nothing behind its last column.
+func (w *walker) ended() bool { return w.at == len(w.img) }
 
 // holds reports whether is holds for a value of an image, which stands in column i and is not NULL.
 func (l *Layout) holds(img []byte, is func(i int, v []byte) bool) (bool, error) {
@@ -87,7 +101,7 @@ func (l *Layout) AppendTuple(dst, img []byte) ([]byte, error) {
 			return dst, l.valueError(i, err)
 		}
 	}
-	if len(w.rest) != 0 {
+	if !w.ended() {
 		return dst, l.imageError(errTrailing)
 	}
 	return append(out, ')'), nil
@@ -195,7 +209,7 @@ func (l *Layout) AppendSet(dst, before, after []byte) (out []byte, changed bool,
 			return dst, false, l.valueError(i, err)
 		}
 	}
-	if len(a.rest) != 0 || len(b.rest) != 0 {
+	if !a.ended() || !b.ended() {
 		return dst, false, l.imageError(errTrailing)
 	}
 	if !changed {
@@ -229,7 +243,7 @@ func (l *Layout) AppendMatch(dst, img []byte) ([]byte, error) {
 			return dst, l.valueError(i, err)
 		}
 	}
-	if len(w.rest) != 0 {
+	if !w.ended() {
 		return dst, l.imageError(errTrailing)
 	}
 	return out, nil

@@ -109,7 +109,7 @@ func (l *Layout) AppendLine(dst, img []byte) ([]byte, error) {
 			return dst, l.valueError(i, err)
 		}
 	}
-	if len(w.rest) != 0 {
+	if !w.ended() {
 		return dst, l.imageError(errTrailing)
 	}
 	return append(out, '\n'), nil

@@ -225,7 +225,7 @@ func (l *Layout) cells(img, present []byte) ([]cell, error) {
 		n++
 		if !c.null {
 			var ok bool
-			if c.value, rest, ok = l.columns[i].wire.cut(rest); !ok {
+			if c.value, rest, ok = l.wires[i].cut(rest); !ok {
 				return nil, l.valueError(i, errShort)
 			}
 		}
