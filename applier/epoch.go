@@ -359,11 +359,15 @@ func (tc *tableChanges) add(r *change.Row, buf []byte) ([]byte, error) {
 	if buf, err = tc.appendKey(buf, r.After); err != nil {
 		return buf, err
 	}
+	before := r.Before
+	if len(before) > change.LentImage && len(r.After) > len(before) { // It stays, and would keep what replaces it for as long.
+		before = bytes.Clone(before)
+	}
 	if bytes.Equal(buf[:n], buf[n:]) {
-		return buf, tc.replace(buf[:n], r.Before, r.After)
+		return buf, tc.replace(buf[:n], before, r.After)
 	}
 	// An update that changes the key is a delete of the old row and an insert of the new one.
-	if err := tc.remove(buf[:n], r.Before); err != nil {
+	if err := tc.remove(buf[:n], before); err != nil {
 		return buf, err
 	}
 	return buf, tc.put(buf[n:], r.After)

@@ -20,8 +20,8 @@ type imageMemory struct {
 	used  int // Bytes of all images, also of those that have grown and lie elsewhere now.
 }
 
-// imageChunk is how much memory is taken at once, in bytes.
-const imageChunk = 64 << 10
+// minImageChunk and maxImageChunk bound how much memory is taken at once, in bytes; each piece is twice the last.
+const minImageChunk, maxImageChunk = 1 << 10, 64 << 10
 
 // keep gives an image that stays; nil stays nil.
 func (m *imageMemory) keep(img []byte) []byte {
@@ -33,7 +33,7 @@ func (m *imageMemory) keep(img []byte) []byte {
 		return img
 	}
 	if len(img) > cap(m.chunk)-len(m.chunk) {
-		m.chunk = make([]byte, 0, imageChunk)
+		m.chunk = make([]byte, 0, max(len(img), min(max(minImageChunk, 2*cap(m.chunk)), maxImageChunk)))
 	}
 	n := len(m.chunk)
 	m.chunk = append(m.chunk, img...)

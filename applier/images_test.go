@@ -143,8 +143,12 @@ func TestBatchesAreGivenBackWhenTheyAreMerged(t *testing.T) {
 			}
 		}
 		c.start()
-		c.in <- []*change.Txn{of(plainTxn(1)), of(plainTxn(2))}
+		first := []*change.Txn{of(plainTxn(1)), of(plainTxn(2))}
+		c.in <- first
 		wantBack(0)
+		if first[0] != nil || first[1] != nil {
+			t.Error("an idle source keeps its last transactions")
+		}
 		ddl := of(txnAt(3))
 		ddl.DDL = &change.Statement{}
 		c.in <- []*change.Txn{ddl}
@@ -206,5 +210,28 @@ func TestOrderedRowsAreKept(t *testing.T) {
 	}
 	if want := len(before) + 2*len(after) + 2*orderedOverhead; e.bytes != want {
 		t.Errorf("%d bytes, want %d", e.bytes, want)
+	}
+}
+
+// Two large images of one event: the one that stays for the epoch must not keep the other, which the next change replaces.
+func TestALargeImageDoesNotKeepALargerOne(t *testing.T) {
+	for name, to := range map[string]string{"same key": "a", "key changes": "b"} {
+		a := newTestApplier(bound(t, modelTable(0), plainMap))
+		of := func(id string, n int) []byte { return append(modelRow{id: id, v: 1}.image(), make([]byte, n)...) }
+		event := slices.Concat(of("a", change.LentImage), of(to, 4*change.LentImage))
+		n := len(of("a", change.LentImage))
+		rows := rowsOf(plainMap, change.Update, 0, event[:n:n], event[n:])
+		e, err := mergeRows(t.Context(), a, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range e.tables[0].entries {
+			if same(c.before, rows[0].Before) || c.before != nil && !bytes.Equal(c.before, rows[0].Before) {
+				t.Errorf("%s: the image before lies in the event", name)
+			}
+		}
+		if e.bytes != len(event) {
+			t.Errorf("%s: %d bytes, want %d", name, e.bytes, len(event))
+		}
 	}
 }

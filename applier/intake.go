@@ -27,6 +27,7 @@ func (in *intake) first() *change.Txn {
 
 // drop takes the first transaction off.
 func (in *intake) drop() {
+	in.batch[0] = nil // Else the last one would stay until another comes.
 	in.batch = in.batch[1:]
 }
 

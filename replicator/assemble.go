@@ -403,7 +403,7 @@ func (a *assembler) addRows(ev *event) error {
 	if a.rows == nil && !a.xa { // Rows of XA are kept past those behind them.
 		a.rows = a.memory.rows()
 	}
-	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa)
+	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa || a.bytes > lentOfTxn)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type memory struct {
 	bodies blocks[byte]
 	events blocks[change.Row]
 	txns   blocks[change.Txn]
+	usual  int // Rows of the last transaction: the next one most often has as many.
 }
 
 // Sizes of the blocks: of bodies a few hundred small transactions'.
@@ -32,8 +33,9 @@ const (
 	txnsAtOnce   = 16
 	usualRows    = 4                // The least room for a transaction's rows.
 	smallTxn     = change.LentImage // Bytes.
-	// maxLent is how many blocks of a kind are waited for; of more, which a large transaction or one that nobody gives back
-	// takes, the oldest are left to their holders.
+	lentOfTxn    = 512 << 10        // Bytes: the bodies of a transaction behind these have memory of their own.
+	// maxLent is how many blocks of a kind are waited for, more than the transactions under way take; of more, which nobody
+	// gives back, the oldest are left to their holders.
 	maxLent = 64
 )
 
@@ -51,22 +53,25 @@ type lent[T any] struct {
 
 // next puts an empty block of n at hand: one that has come back, or a new one.
 func (b *blocks[T]) next(n int, m *memory) {
+	var empty []T
+	if m.loan != nil && len(b.lent) > 0 && b.lent[0].last <= m.loan.Back() {
+		empty = b.lent[0].block[:0]
+		b.lent = slices.Delete(b.lent, 0, 1)
+	} else {
+		empty = make([]T, 0, n)
+	}
 	if b.block != nil {
 		if len(b.lent) == maxLent {
-			b.lent = append(b.lent[:0], b.lent[1:]...)
+			b.lent = slices.Delete(b.lent, 0, 1)
 		}
 		b.lent = append(b.lent, lent[T]{b.block, m.number + 1})
 		b.ended++
 	}
-	if m.loan != nil && len(b.lent) > 0 && b.lent[0].last <= m.loan.Back() {
-		b.block = b.lent[0].block[:0]
-		b.lent = append(b.lent[:0], b.lent[1:]...)
-		return
-	}
-	b.block = make([]T, 0, n)
+	b.block = empty
 }
 
-// keep copies a body. long: it is kept past its epoch (XA). Such a one, and a large one, gets memory of its own.
+// keep copies a body. long: it is kept past its epoch (XA), or of a large transaction. Such a one, and a large one, gets memory
+// of its own.
 func (m *memory) keep(body []byte, long bool) []byte {
 	if long || len(body) > change.LentImage {
 		return bytes.Clone(body)
@@ -101,7 +106,7 @@ func (m *memory) rollback(to mark) {
 // rows is room for the rows of a transaction, which may outgrow it.
 func (m *memory) rows() []change.Row {
 	b := &m.events
-	if cap(b.block)-len(b.block) < usualRows {
+	if cap(b.block)-len(b.block) < max(usualRows, m.usual) {
 		b.next(rowsAtOnce, m)
 	}
 	return b.block[len(b.block):]
@@ -110,9 +115,18 @@ func (m *memory) rows() []change.Row {
 // keepRows keeps rows that began in room.
 func (m *memory) keepRows(rows []change.Row) {
 	b := &m.events
+	m.usual = min(len(rows), rowsAtOnce)
 	if n := len(b.block) + len(rows); len(rows) > 0 && n <= cap(b.block) && &b.block[:n][n-len(rows)] == &rows[0] {
 		b.block = b.block[:n]
+	} else {
+		m.outgrown()
 	}
+}
+
+// outgrown clears the room of rows that lie elsewhere now: what they hold would stay until it is written over.
+func (m *memory) outgrown() {
+	b := &m.events
+	clear(b.block[len(b.block):cap(b.block)])
 }
 
 // own gives a large transaction, or one that is kept for long, and its rows memory of their own. In a block they would keep all
@@ -120,8 +134,7 @@ func (m *memory) keepRows(rows []change.Row) {
 func (m *memory) own(rows []change.Row) (*change.Txn, []change.Row) {
 	own := slices.Clone(rows)
 	clear(rows)
-	b := &m.events // They may have outgrown their room here.
-	clear(b.block[len(b.block):cap(b.block)])
+	m.outgrown()
 	m.number++
 	return &change.Txn{Loan: m.loan, Number: m.number}, own
 }

@@ -84,26 +84,28 @@ func TestLentMemoryIsUsedAgainOnlyWhenItHasComeBack(t *testing.T) {
 
 // Small transactions that are given back cost no memory.
 func TestGivenBackMemoryIsUsedAgain(t *testing.T) {
-	m := memory{loan: new(change.Loan)}
 	body := make([]byte, 200)
-	one := func() {
-		rows := m.rows()
-		for range 4 {
-			rows = append(rows, change.Row{After: m.keep(body, false)})
+	for _, n := range []int{1, 4, 10, 200} {
+		m := memory{loan: new(change.Loan)}
+		one := func() {
+			rows := m.rows()
+			for range n {
+				rows = append(rows, change.Row{After: m.keep(body, false)})
+			}
+			m.keepRows(rows)
+			txn := m.txn()
+			txn.Rows = rows
+			m.loan.GiveBack(txn.Number)
 		}
-		m.keepRows(rows)
-		txn := m.txn()
-		txn.Rows = rows
-		m.loan.GiveBack(txn.Number)
-	}
-	for range 10_000 {
-		one()
-	}
-	if n := testing.AllocsPerRun(10_000, one); n > 0.01 {
-		t.Errorf("%v allocations for a transaction", n)
-	}
-	if len(m.bodies.lent) > 2 || len(m.events.lent) > 2 || len(m.txns.lent) > 2 {
-		t.Errorf("%d, %d and %d blocks are lent", len(m.bodies.lent), len(m.events.lent), len(m.txns.lent))
+		for range 10_000 {
+			one()
+		}
+		if got := testing.AllocsPerRun(10_000, one); got > 0.01 {
+			t.Errorf("%d rows: %v allocations for a transaction", n, got)
+		}
+		if len(m.bodies.lent) > 2 || len(m.events.lent) > 2 || len(m.txns.lent) > 2 {
+			t.Errorf("%d rows: %d, %d and %d blocks are lent", n, len(m.bodies.lent), len(m.events.lent), len(m.txns.lent))
+		}
 	}
 }
 

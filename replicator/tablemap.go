@@ -125,7 +125,7 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 }
 
 // rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
-// long: the rows are kept past their epoch.
+// long: see memory.keep.
 func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
 	c := cursor{rest: ev.body}
 	id, flags := c.uint(6), c.uint16()
@@ -154,7 +154,7 @@ func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.
 	if len(data) == 0 {
 		return dst, false, malformed(errors.New("a row event without rows"))
 	}
-	if ev.lent {
+	if ev.lent || len(data) <= change.LentImage { // What was compressed has memory of its own, for each event.
 		data = t.memory.keep(data, long)
 	}
 	if rows, err = form.cutter.Cut(data, dst); err != nil {
