@@ -356,14 +356,18 @@ func (tc *tableChanges) add(r *change.Row, buf []byte) ([]byte, error) {
 		return buf, tc.remove(buf, r.Before)
 	}
 	n := len(buf)
-	if buf, err = tc.appendKey(buf, r.After); err != nil {
+	moved, err := tc.layout.Respelled(r.Before, r.After, tc.def().Identity)
+	if err == nil && moved { // Else to weigh the key again would give the same bytes.
+		buf, err = tc.appendKey(buf, r.After)
+	}
+	if err != nil {
 		return buf, err
 	}
 	before := r.Before
 	if len(before) > change.LentImage && len(r.After) > len(before) { // It stays, and would keep what replaces it for as long.
 		before = bytes.Clone(before)
 	}
-	if bytes.Equal(buf[:n], buf[n:]) {
+	if !moved || bytes.Equal(buf[:n], buf[n:]) {
 		return buf, tc.replace(buf[:n], before, r.After)
 	}
 	// An update that changes the key is a delete of the old row and an insert of the new one.

@@ -139,7 +139,15 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 		return dst, false, l.imageError(fmt.Errorf("key %s cannot be compared here", schema.QuoteName(k.Name)))
 	}
 	if len(plan.parts) == 1 {
-		return l.appendOnly(dst, img, plan)
+		p := &plan.parts[0]
+		v, null, err := l.only(img, p)
+		if err != nil || null {
+			return dst, null, err
+		}
+		if out, err = l.columns[p.column].appendKeyPart(dst, v, p); err != nil {
+			return dst, false, l.valueError(p.column, err)
+		}
+		return out, false, nil
 	}
 	var vals keyValues
 	if null, err = l.pick(img, plan, &vals); err != nil || null {
@@ -155,27 +163,19 @@ func (l *Layout) AppendKey(dst, img []byte, k *schema.Key) (out []byte, null boo
 	return out, false, nil
 }
 
-// appendOnly is AppendKey of a key of one part.
-func (l *Layout) appendOnly(dst, img []byte, plan *keyPlan) (out []byte, null bool, err error) {
+// only is pick of a key's only part.
+func (l *Layout) only(img []byte, p *keyPart) (v []byte, null bool, err error) {
 	w, err := l.walk(img)
 	if err != nil {
-		return dst, false, err
+		return nil, false, err
 	}
-	p := &plan.parts[0]
-	var v []byte
 	for i := range p.column + 1 {
 		var ok bool
 		if v, null, ok = w.next(i); !ok {
-			return dst, false, l.valueError(i, errShort)
+			return nil, false, l.valueError(i, errShort)
 		}
 	}
-	if null {
-		return dst, true, nil
-	}
-	if out, err = l.columns[p.column].appendKeyPart(dst, v, p); err != nil {
-		return dst, false, l.valueError(p.column, err)
-	}
-	return out, false, nil
+	return v, null, nil
 }
 
 // IdentityCounts reports that rows are found by one integer column. Then the bytes of AppendKey are its number, big-endian,
@@ -184,19 +184,28 @@ func (l *Layout) IdentityCounts() bool {
 	return l.identity != nil && len(l.identity.parts) == 1 && l.columns[l.identity.parts[0].column].kind == kindInt
 }
 
-// Respelled reports whether two images with the same value of a key, not NULL, hold it in different bytes ('a' and 'A' under a
-// collation that ignores case). Of a prefix the whole value counts. k must be one of Keys.
+// Respelled reports whether two images hold the value of a key in different bytes, be it another value or the same ('a' and
+// 'A' under a collation that ignores case), or one of them holds NULL. Of a prefix the whole value counts. k must be one of Keys.
 func (l *Layout) Respelled(before, after []byte, k *schema.Key) (bool, error) {
 	i := slices.IndexFunc(l.keys, func(p *keyPlan) bool { return p.key == k })
 	if i < 0 {
 		return false, l.imageError(fmt.Errorf("key %s cannot be compared here", schema.QuoteName(k.Name)))
 	}
+	if p := l.keys[i].parts; len(p) == 1 {
+		old, oldNull, err := l.only(before, &p[0])
+		if err != nil {
+			return false, err
+		}
+		now, null, err := l.only(after, &p[0])
+		return oldNull || null || !bytes.Equal(old, now), err
+	}
 	var old, now keyValues
-	if _, err := l.pick(before, l.keys[i], &old); err != nil {
+	oldNull, err := l.pick(before, l.keys[i], &old)
+	if err != nil {
 		return false, err
 	}
-	if _, err := l.pick(after, l.keys[i], &now); err != nil {
-		return false, err
+	if null, err := l.pick(after, l.keys[i], &now); err != nil || oldNull || null {
+		return true, err
 	}
 	for n := range l.keys[i].parts {
 		if !bytes.Equal(old[n], now[n]) {
