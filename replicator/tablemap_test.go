@@ -16,7 +16,7 @@ func insertWith(flags uint16, further string, values ...uint32) []byte {
 
 // Heads that differ in nothing that a row depends on share a header; each event is still read by its own.
 func TestRowEventsOfOneFormShareTheirHeader(t *testing.T) {
-	var maps tableMaps
+	maps := tableMaps{memory: new(memory)}
 	if err := maps.add(tableMapBody(7, "a"), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestRowEventsOfOneFormShareTheirHeader(t *testing.T) {
 
 // What follows a head that is known is held against its columns as always.
 func TestKnownHeadDoesNotVouchForItsRows(t *testing.T) {
-	var maps tableMaps
+	maps := tableMaps{memory: new(memory)}
 	if err := maps.add(tableMapBody(7, "a"), nil); err != nil {
 		t.Fatal(err)
 	}
