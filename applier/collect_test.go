@@ -127,6 +127,22 @@ func (c *collector) epoch() (e *epoch, transactions int, end uint64) {
 	return e, e.transactions, e.end.Pos
 }
 
+// wantEarly wants an epoch to go early, or to wait until the executor asks, and then to be as wantEpoch says.
+func (c *collector) wantEarly(early bool, transactions int, end uint64) {
+	c.t.Helper()
+	select {
+	case <-c.a.early:
+		if !early {
+			c.t.Error("it goes early")
+		}
+	default:
+		if early {
+			c.t.Error("it does not go early")
+		}
+		c.wantEpoch(transactions, end)
+	}
+}
+
 func (c *collector) wantEpoch(transactions int, end uint64) {
 	c.t.Helper()
 	_, n, to := c.epoch()

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/binseal/binseal/change"
 )
 
 // Keys of one width are told apart as their bytes are, by number as by text, also in an index that was used before.
@@ -31,4 +33,16 @@ func TestKeysAreFoundByNumberAsByText(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A key that comes to be NULL, which no target takes, is not taken for an empty one that stays as it is.
+func TestAKeyThatBecomesNull(t *testing.T) {
+	empty, null := modelRow{v: 1}.image(), modelRow{v: 2}.image()
+	null = append([]byte{null[0] | 1}, null[2:]...) // Without its text, of length 0.
+	for name, images := range map[string][2][]byte{"an empty text becomes NULL": {empty, null}, "NULL becomes an empty text": {null, empty}} {
+		_, err := mergeRows(t.Context(), newTestApplier(bound(t, modelTable(0), plainMap)), rowsOf(plainMap, change.Update, 0, images[0], images[1]))
+		if f := change.FaultOf(err); f == nil || f.Code != "BS-SCHEMA-MISMATCH" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

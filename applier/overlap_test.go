@@ -132,17 +132,7 @@ func TestOnlyAFullEpochGoesEarly(t *testing.T) {
 				col.start()
 				col.give(heavy(familyTxn(1, c.flags), c.bytes))
 				synctest.Wait()
-				select {
-				case <-col.a.early:
-					if !c.early {
-						t.Error("it goes early")
-					}
-				default:
-					if c.early {
-						t.Error("it does not go early")
-					}
-					col.wantEpoch(1, 1)
-				}
+				col.wantEarly(c.early, 1, 1)
 			})
 		})
 	}
@@ -184,17 +174,7 @@ func TestTheLastOfABacklogGoesEarly(t *testing.T) {
 				}
 				time.Sleep(2)
 				synctest.Wait()
-				select {
-				case <-col.a.early:
-					if !c.early {
-						t.Error("it goes early")
-					}
-				default:
-					if c.early {
-						t.Error("it does not go early")
-					}
-					col.wantEpoch(2, 2)
-				}
+				col.wantEarly(c.early, 2, 2)
 			})
 		})
 	}
