@@ -36,7 +36,7 @@ type arena struct {
 }
 
 // newArena starts the servers: the source with GTIDs and an encrypted binary log, the target encrypted at rest.
-func newArena(ctx context.Context, dir string, targetOptions testmysql.Options) (a *arena, err error) {
+func newArena(ctx context.Context, dir string, p Plan) (a *arena, err error) {
 	a = &arena{dir: dir, password: rand.Text()}
 	defer func() {
 		if err != nil {
@@ -44,13 +44,14 @@ func newArena(ctx context.Context, dir string, targetOptions testmysql.Options) 
 		}
 	}()
 	source := testmysql.SourceOptions()
-	source.BufferPoolMB, source.Extra = bufferPoolMB, []string{redoLog}
+	source.BufferPoolMB, source.Extra = bufferPoolMB, append([]string{redoLog}, p.SourceOptions...)
 	if a.source, err = testmysql.Start(ctx, source); err != nil {
 		return a, err
 	}
-	targetOptions.BufferPoolMB = bufferPoolMB
-	targetOptions.Extra = append(targetOptions.Extra, redoLog, "--skip-replica-start=ON")
-	if a.target, err = testmysql.Start(ctx, targetOptions); err != nil {
+	target := targetOptions(p)
+	target.BufferPoolMB = bufferPoolMB
+	target.Extra = append(target.Extra, redoLog, "--skip-replica-start=ON")
+	if a.target, err = testmysql.Start(ctx, target); err != nil {
 		return a, err
 	}
 	if err := os.WriteFile(a.path("password"), []byte(a.password), 0o600); err != nil {

@@ -40,8 +40,9 @@ type Plan struct {
 	Baseline   string // Begin of the names of the contenders whose best is the measure of the others; "" for native replication.
 	// NoTargetLog: the target writes no binary log, as Aurora unless it is asked to. With one there is a way back, and so
 	// the baselines of facts/performance.md were measured.
-	NoTargetLog bool
-	Out         io.Writer // Progress, a line each run.
+	NoTargetLog   bool
+	SourceOptions []string  // Further options of the source's server.
+	Out           io.Writer // Progress, a line each run.
 }
 
 // CatchUp runs each contender over the same backlog of each workload, round by round, all in turn within a round.
@@ -63,7 +64,7 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	a, err := newArena(ctx, dir, targetOptions(p))
+	a, err := newArena(ctx, dir, p)
 	if err != nil {
 		return nil, err
 	}

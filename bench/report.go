@@ -180,7 +180,8 @@ func settings(p Plan) map[string]string {
 		log = " skip_log_bin"
 	}
 	return map[string]string{
-		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL",
+		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL" +
+			strings.ReplaceAll(strings.Join(append([]string{""}, p.SourceOptions...), " "), " --", " "),
 		"target": common + " performance_schema=ON" + log + " gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON local_infile=ON",
 	}
 }

@@ -67,6 +67,7 @@ func run(ctx context.Context, o options) error {
 	p.Machine = bench.Here(server.Version)
 	switch o.Experiment {
 	case "steady":
+		p.SourceOptions = []string{bench.LogWriters}
 		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders,
 			RTT: []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}})
 		if err != nil {
