@@ -44,13 +44,14 @@ func newArena(ctx context.Context, dir string, p Plan) (a *arena, err error) {
 		}
 	}()
 	source := testmysql.SourceOptions()
-	source.BufferPoolMB, source.Extra = bufferPoolMB, append([]string{redoLog}, p.SourceOptions...)
+	source.BufferPoolMB, source.Extra = bufferPoolMB, append([]string{redoLog}, logWriters(p)...)
 	if a.source, err = testmysql.Start(ctx, source); err != nil {
 		return a, err
 	}
 	target := targetOptions(p)
 	target.BufferPoolMB = bufferPoolMB
 	target.Extra = append(target.Extra, redoLog, "--skip-replica-start=ON")
+	target.Extra = append(target.Extra, logWriters(p)...)
 	if a.target, err = testmysql.Start(ctx, target); err != nil {
 		return a, err
 	}
@@ -58,6 +59,14 @@ func newArena(ctx context.Context, dir string, p Plan) (a *arena, err error) {
 		return a, err
 	}
 	return a, errors.Join(a.source.CreateReplicationUser(ctx, "repl", a.password), a.target.CreateApplierUser(ctx, "applier", a.password, schemaName))
+}
+
+// logWriters is the option of both servers for Plan.LogWriters.
+func logWriters(p Plan) []string {
+	if !p.LogWriters {
+		return nil
+	}
+	return []string{"--innodb-log-writer-threads=ON"}
 }
 
 // targetOptions are those of a target that native replication can read into as well.
@@ -118,6 +127,9 @@ func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
 		return err
 	}
 	a.transactions = a.end.Count() - a.start.Count()
+	if err := w.did(p.Size, float64(a.changes)/float64(a.transactions)); err != nil && p.Times <= 1 { // A longer one finds fewer rows left.
+		return err
+	}
 	a.logBytes, err = a.logSize(ctx)
 	return err
 }

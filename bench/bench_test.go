@@ -18,9 +18,11 @@ func TestSummaryIsTheMedianAndTheRatioToNativesBest(t *testing.T) {
 	run := func(contender string, round int, seconds float64) Run {
 		return Run{Workload: "w", Contender: contender, Round: round, Seconds: seconds, Transactions: 1000, Changes: 4000}
 	}
-	got := Summarise([]*Workload{w}, []Run{
+	p := Plan{Workloads: []*Workload{w}, Size: 1, Contenders: []Contender{{Name: "native 1"}, {Name: "native 4"}, {Name: Split}, {Name: "absent"}, {Name: "far"}, {Name: "farther", Against: "far"}}}
+	got := Summarise(p, []Run{
 		run("native 1", 1, 9), run("native 4", 1, 8), run(Split, 1, 1), run("native 4", 2, 6), run(Split, 2, 3), run("native 4", 3, 5), run(Split, 3, 2),
-	}, nativePrefix)
+		run("far", 1, 4), run("far", 2, 6), run("farther", 2, 9), run("farther", 1, 11),
+	})
 	type line struct {
 		Contender      string
 		Rounds         int
@@ -31,7 +33,9 @@ func TestSummaryIsTheMedianAndTheRatioToNativesBest(t *testing.T) {
 	for _, s := range got {
 		lines = append(lines, line{s.Contender, s.Rounds, s.Seconds, s.Ratio, s.TrxPerS, s.Goal})
 	}
-	want := []line{{"native 1", 1, 9, 6. / 9, 1000. / 9, 0}, {"native 4", 3, 6, 1, 1000. / 6, 0}, {Split, 3, 2, 3, 500, 5}}
+	want := []line{{"native 1", 1, 9, 6. / 9, 1000. / 9, 0}, {"native 4", 3, 6, 1, 1000. / 6, 0}, {Split, 3, 2, 3, 500, 5},
+		{"far", 2, 5, 6. / 5, 200, 0}, {"farther", 2, 10, 0.5, 100, 0}} // Of an even number the mean of the two in the middle.
+
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}

@@ -37,15 +37,16 @@ type Plan struct {
 	Size       Size
 	Seed       uint64
 	Times      int    // Multiplies the backlog, not the tables; 0 is 1.
-	Baseline   string // Begin of the names of the contenders whose best is the measure of the others; "" for native replication.
+	Ratio      string // What the ratios are, where contenders have their own measure; "" for native's best of this run.
 	// NoTargetLog: the target writes no binary log, as Aurora unless it is asked to. With one there is a way back, and so
 	// the baselines of facts/performance.md were measured.
-	NoTargetLog   bool
-	SourceOptions []string  // Further options of the source's server.
-	Out           io.Writer // Progress, a line each run.
+	NoTargetLog bool
+	LogWriters  bool      // Both servers write the redo log on threads of their own; see steadyNote.
+	Out         io.Writer // Progress, a line each run.
 }
 
-// CatchUp runs each contender over the same backlog of each workload, round by round, all in turn within a round.
+// CatchUp runs each contender over the same backlog of each workload, round by round, all in turn within a round; each
+// round begins with another one. What was run before an error is returned with it.
 func CatchUp(ctx context.Context, p Plan) ([]Run, error) {
 	var all []Run
 	for _, w := range p.Workloads {
@@ -63,7 +64,7 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, discard(ctx, dir, err)) }()
 	a, err := newArena(ctx, dir, p)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,8 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 	}
 	fmt.Fprintf(p.Out, "%s: %s; %d transactions, %d row changes, %d MB of log, made in %s\n", w.Name, w.About, a.transactions, a.changes, a.logBytes>>20, time.Since(began).Round(time.Second))
 	for round := 1; round <= p.Rounds; round++ {
-		for _, c := range p.Contenders {
+		for i := range p.Contenders {
+			c := p.Contenders[(i+round-1)%len(p.Contenders)]
 			if c.Once && round > 1 {
 				continue
 			}
@@ -89,6 +91,14 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 		}
 	}
 	return runs, nil
+}
+
+// discard removes the folder of a run's configs and logs, unless the run failed: its error points there.
+func discard(ctx context.Context, dir string, failed error) error {
+	if failed != nil && ctx.Err() == nil {
+		return fmt.Errorf("the daemon's log is kept in %s", dir)
+	}
+	return os.RemoveAll(dir)
 }
 
 // measure is one run: the target as it was, the contender, a comparison of both sides.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -19,7 +19,9 @@ type Contender struct {
 	Name string
 	// Once is set where a run takes so long that one round must do.
 	Once bool
-	run  func(ctx context.Context, a *arena, r *Run) error
+	// Against names the contender whose time is the measure of this one; "" for the best of native replication.
+	Against string
+	run     func(ctx context.Context, a *arena, r *Run) error
 }
 
 // Names of contenders that the report refers to.
@@ -28,6 +30,7 @@ const (
 	StrictMode   = "binseal strict"
 	MysqlBinlog  = "mysqlbinlog | mysql"
 	nativePrefix = "native "
+	NoLog        = "-nolog" // Ends the names of results with Plan.NoTargetLog.
 )
 
 // Binseal is the daemon with the given options.
@@ -88,16 +91,14 @@ func (a *arena) startNative(ctx context.Context, workers int, order string) erro
 
 // nativeHas reports that the target has executed the backlog; a replica that has stopped is an error.
 func (a *arena) nativeHas(ctx context.Context) (bool, error) {
-	rows, err := a.target.Query(ctx, "SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed)", a.end.String())
-	if err != nil || rows[0][0] == "1" {
-		return err == nil, err
-	}
-	rows, err = a.target.Query(ctx, "SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE SERVICE_STATE='OFF'")
-	if err != nil {
+	rows, err := a.target.Query(ctx, "SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed), (SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE SERVICE_STATE='OFF')", a.end.String())
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if rows[0][0] != "0" {
-		return false, fmt.Errorf("native replication has stopped: see error.log in the target's folder")
+	case rows[0][0] == "1":
+		return true, nil
+	case rows[0][1] != "0":
+		return false, errors.New("native replication has stopped: see error.log in the target's folder")
 	}
 	return false, nil
 }
@@ -105,6 +106,8 @@ func (a *arena) nativeHas(ctx context.Context) (bool, error) {
 // Pipe is the client programs: mysqlbinlog reads the source, mysql executes what it writes, both over verified TLS.
 func Pipe() Contender {
 	return Contender{Name: MysqlBinlog, Once: true, run: func(ctx context.Context, a *arena, r *Run) error {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
 		rows, err := a.source.Query(ctx, "SHOW BINARY LOGS")
 		if err != nil {
 			return err
@@ -140,23 +143,29 @@ func Pipe() Contender {
 
 // pipe runs reader | writer to their end and gives the processor seconds of both.
 func pipe(reader, writer *exec.Cmd) (cpu float64, err error) {
-	var said bytes.Buffer
-	r, w := io.Pipe()
-	reader.Stdout, writer.Stdin = w, r
-	reader.Stderr, writer.Stderr = &said, &said
-	if err := writer.Start(); err != nil {
+	var said, wrong bytes.Buffer
+	r, w, err := os.Pipe()
+	if err != nil {
 		return 0, err
 	}
-	read := reader.Run()
-	_ = w.Close() // mysql ends with its input.
-	wrote := writer.Wait()
+	reader.Stdout, writer.Stdin = w, r
+	reader.Stderr, writer.Stderr = &said, &wrong
+	started := writer.Start()
+	if started == nil {
+		started = reader.Start()
+	}
+	// Theirs alone now: mysql ends with its input, and mysqlbinlog with a mysql that is gone.
+	if err := errors.Join(started, w.Close(), r.Close()); err != nil {
+		return 0, err
+	}
+	read, wrote := reader.Wait(), writer.Wait()
 	for _, cmd := range []*exec.Cmd{reader, writer} {
 		if s := cmd.ProcessState; s != nil {
 			cpu += (s.UserTime() + s.SystemTime()).Seconds()
 		}
 	}
 	if read != nil || wrote != nil {
-		return cpu, fmt.Errorf("mysqlbinlog: %v, mysql: %v: %s", read, wrote, strings.TrimSpace(said.String()))
+		return cpu, fmt.Errorf("mysqlbinlog: %v: %s; mysql: %v: %s", read, strings.TrimSpace(said.String()), wrote, strings.TrimSpace(wrong.String()))
 	}
 	return cpu, nil
 }

@@ -34,9 +34,12 @@ type Machine struct {
 	Go     string  `json:"go"`
 	Server string  `json:"server"`
 	Load   float64 `json:"load_before"` // Average over a minute, before the first run.
+
+	Command []string `json:"command"` // The bench's, and
+	Daemon  string   `json:"daemon"`  // the commit of the daemon.
 }
 
-// Summary is the median of a contender's rounds on a workload.
+// Summary is the median of a contender's rounds on a workload: of an even number the middle between the two.
 type Summary struct {
 	Workload  string  `json:"workload"`
 	Contender string  `json:"contender"`
@@ -48,47 +51,53 @@ type Summary struct {
 	RowsPerS  float64 `json:"row_changes_per_second"`
 	DaemonCPU float64 `json:"daemon_cpu_seconds"`
 	TargetCPU float64 `json:"target_cpu_seconds"`
-	PeakRSS   int64   `json:"peak_rss_bytes"`
-	Ratio     float64 `json:"ratio"` // To the best median of the baseline on the workload; 0 without one.
-	Goal      float64 `json:"goal"`  // The ratio that is asked for; 0 where none is.
+	CPUPerRow float64 `json:"cpu_us_per_row"` // Of daemon, target and source, µs for each row change of the backlog.
+	PeakRSS   int64   `json:"peak_rss_bytes"` // Of all rounds.
+	Ratio     float64 `json:"ratio"`          // Of its rate to that of Contender.Against, or of the best native replication of this run; 0 without one.
+	Goal      float64 `json:"goal"`           // The ratio that is asked for; 0 where none is.
 }
 
-// Summarise takes the median of each contender, and the ratio to the best of those whose names begin with baseline.
-func Summarise(workloads []*Workload, runs []Run, baseline string) []Summary {
+// Summarise takes the median of each contender, in the plan's order, and its ratio.
+func Summarise(p Plan, runs []Run) []Summary {
 	var all []Summary
-	for _, w := range workloads {
+	for _, w := range p.Workloads {
+		seconds := map[string]float64{} // By contender; under "" of the best native replication.
 		var of []Summary
-		for _, r := range runs {
-			if r.Workload == w.Name && !slices.ContainsFunc(of, func(s Summary) bool { return s.Contender == r.Contender }) {
-				of = append(of, median(w, r.Contender, runs))
+		var against []string
+		for _, c := range p.Contenders {
+			mine := slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Workload != w.Name || r.Contender != c.Name })
+			if len(mine) == 0 {
+				continue // It failed, or was never its turn.
 			}
-		}
-		best := 0.0
-		for _, s := range of {
-			if strings.HasPrefix(s.Contender, baseline) && (best == 0 || s.Seconds < best) {
-				best = s.Seconds
+			s := median(mine)
+			if p.Ratio == "" && p.Size == 1 && p.Times <= 1 {
+				s.Goal = map[string]float64{Split: w.Goal.Split, StrictMode: w.Goal.Strict}[c.Name]
+			}
+			of, against, seconds[c.Name] = append(of, s), append(against, c.Against), s.Seconds
+			if best := seconds[""]; strings.HasPrefix(c.Name, nativePrefix) && (best == 0 || s.Seconds < best) {
+				seconds[""] = s.Seconds
 			}
 		}
 		for i := range of {
-			of[i].Ratio = best / of[i].Seconds
+			of[i].Ratio = seconds[against[i]] / of[i].Seconds
 		}
 		all = append(all, of...)
 	}
 	return all
 }
 
-// median is the round in the middle by its time; its other figures are of the same round.
-func median(w *Workload, contender string, runs []Run) Summary {
-	mine := slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Workload != w.Name || r.Contender != contender })
-	slices.SortFunc(mine, func(a, b Run) int { return cmp.Compare(a.Seconds, b.Seconds) })
-	m := mine[(len(mine)-1)/2]
-	s := Summary{Workload: w.Name, Contender: contender, Rounds: len(mine), Seconds: m.Seconds, Fastest: mine[0].Seconds, Slowest: mine[len(mine)-1].Seconds,
-		TrxPerS: float64(m.Transactions) / m.Seconds, RowsPerS: float64(m.Changes) / m.Seconds, DaemonCPU: m.DaemonCPU, TargetCPU: m.TargetCPU, PeakRSS: m.PeakRSS}
-	switch contender {
-	case Split:
-		s.Goal = w.Goal.Split
-	case StrictMode:
-		s.Goal = w.Goal.Strict
+// median is the round in the middle by its time, with its other figures; of an even number the mean of the two in the middle.
+func median(rounds []Run) Summary {
+	slices.SortFunc(rounds, func(a, b Run) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	low, high := rounds[(len(rounds)-1)/2], rounds[len(rounds)/2]
+	mean := func(of func(Run) float64) float64 { return (of(low) + of(high)) / 2 }
+	s := Summary{Workload: low.Workload, Contender: low.Contender, Rounds: len(rounds), Seconds: mean(func(r Run) float64 { return r.Seconds }),
+		Fastest: rounds[0].Seconds, Slowest: rounds[len(rounds)-1].Seconds,
+		DaemonCPU: mean(func(r Run) float64 { return r.DaemonCPU }), TargetCPU: mean(func(r Run) float64 { return r.TargetCPU }),
+		CPUPerRow: mean(func(r Run) float64 { return (r.DaemonCPU + r.TargetCPU + r.SourceCPU) * 1e6 / float64(r.Changes) })}
+	s.TrxPerS, s.RowsPerS = float64(low.Transactions)/s.Seconds, float64(low.Changes)/s.Seconds
+	for _, r := range rounds {
+		s.PeakRSS = max(s.PeakRSS, r.PeakRSS)
 	}
 	return s
 }
@@ -97,7 +106,7 @@ func median(w *Workload, contender string, runs []Run) Summary {
 // workload.
 func Report(folder string, p Plan, runs []Run) error {
 	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: settings(p), Size: p.Size, Seed: p.Seed, Rounds: p.Rounds,
-		Runs: runs, Summary: Summarise(p.Workloads, runs, cmp.Or(p.Baseline, nativePrefix))}
+		Runs: runs, Summary: Summarise(p, runs)}
 	table := r.markdown(p)
 	files := map[string]string{p.Name + ".md": table}
 	for _, w := range p.Workloads {
@@ -128,21 +137,19 @@ func write(folder string, p Plan, results any, files map[string]string, table st
 // head names the machine and the conditions.
 func head(title string, at time.Time, p Plan) string {
 	s := settings(p)
-	return fmt.Sprintf("# %s\n\n%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d.\n\nSettings: source `%s`; target `%s`.\n",
-		title, at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed, s["source"], s["target"])
+	return fmt.Sprintf("# %s\n\n%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d. `%s` with %s.\n\nSettings: source `%s`; target `%s`.\n",
+		title, at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed,
+		strings.Join(p.Machine.Command, " "), p.Machine.Daemon, s["source"], s["target"])
 }
 
 // markdown is the table of all workloads.
 func (r *Results) markdown(p Plan) string {
 	var b strings.Builder
 	b.WriteString(head("Catch-up: "+p.Name, r.At, p))
-	fmt.Fprintf(&b, "\n%d rounds in turn, medians. Each run began from the same copy of the target and ended with both sides equal, byte by byte. The backlog is %d times the size's.\n", r.Rounds, max(1, p.Times))
-	against := "native's best"
-	if p.Baseline != "" {
-		against = p.Baseline
-	}
+	fmt.Fprintf(&b, "\n%d rounds in turn, medians (of two rounds their mean). Each run began from the same copy of the target and ended with both sides equal, byte by byte. The backlog is %d times the size's.\n", r.Rounds, max(1, p.Times))
+	against := cmp.Or(p.Ratio, "the best native of this run")
 	for _, w := range p.Workloads {
-		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | CPU µs a row, all | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
 		for _, s := range r.Summary {
 			if s.Workload != w.Name {
 				continue
@@ -151,8 +158,8 @@ func (r *Results) markdown(p Plan) string {
 			if s.Goal > 0 {
 				goal = fmt.Sprintf("≥ %g×", s.Goal)
 			}
-			fmt.Fprintf(&b, "| %s | %.2f (%.2f–%.2f) | %.0f | %.0f | %.2f | %.2f | %s | %s | %s |\n", strings.ReplaceAll(s.Contender, "|", `\|`), s.Seconds, s.Fastest, s.Slowest,
-				s.TrxPerS, s.RowsPerS, s.DaemonCPU, s.TargetCPU, orNothing(s.PeakRSS>>20), ratio(s.Ratio), goal)
+			fmt.Fprintf(&b, "| %s | %.2f (%.2f–%.2f) | %.0f | %.0f | %.2f | %.2f | %.1f | %s | %s | %s |\n", strings.ReplaceAll(s.Contender, "|", `\|`), s.Seconds, s.Fastest, s.Slowest,
+				s.TrxPerS, s.RowsPerS, s.DaemonCPU, s.TargetCPU, s.CPUPerRow, orNothing(s.PeakRSS>>20), ratio(s.Ratio), goal)
 		}
 	}
 	return b.String()
@@ -175,13 +182,15 @@ func orNothing(n int64) string {
 // settings are the flags of both servers that are not defaults and bear on speed.
 func settings(p Plan) map[string]string {
 	common := fmt.Sprintf("innodb_buffer_pool_size=%dM %s innodb_flush_log_at_trx_commit=2 innodb_doublewrite=OFF", bufferPoolMB, strings.TrimPrefix(redoLog, "--"))
+	if p.LogWriters {
+		common += " innodb_log_writer_threads=ON"
+	}
 	log := " log_bin sync_binlog=0 binlog_encryption=ON log_replica_updates=ON"
 	if p.NoTargetLog {
 		log = " skip_log_bin"
 	}
 	return map[string]string{
-		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL" +
-			strings.ReplaceAll(strings.Join(append([]string{""}, p.SourceOptions...), " "), " --", " "),
+		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL",
 		"target": common + " performance_schema=ON" + log + " gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON local_infile=ON",
 	}
 }
@@ -225,7 +234,7 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 	at := time.Now().UTC().Truncate(time.Second)
 	var b strings.Builder
 	b.WriteString(head("Steady state", at, p))
-	b.WriteString("\nClients write oltp's transactions at a fixed rate; one more commits a mark every 5 ms. Lag: from the answer to a mark's COMMIT on the source until the mark can be read on the target, both on one clock.\n\n" +
+	b.WriteString("\nClients write oltp's transactions at a fixed rate; one more commits a mark every 5 ms. Lag: from the answer to a mark's COMMIT on the source until the mark can be read on the target, both on one clock. The marks count as transactions, and reading them, every half millisecond, in the target's CPU. Each run ended with both sides equal.\n\n" + steadyNote + "\n\n" +
 		"| trx/s asked | reached | | p50 ms | p99 ms | max ms | daemon CPU ms per 1000 trx | target CPU ms per 1000 trx |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range runs {
 		fmt.Fprintf(&b, "| %d | %.0f | %s | %.1f | %.1f | %.1f | %.0f | %.0f |\n", s.Asked, s.Reached, s.Contender, s.P50, s.P99, s.Max, s.DaemonCPU, s.TargetCPU)
@@ -234,7 +243,9 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 		At       time.Time         `json:"at"`
 		Machine  Machine           `json:"machine"`
 		Settings map[string]string `json:"server_settings"`
+		Size     Size              `json:"size"`
+		Seed     uint64            `json:"seed"`
 		Runs     []Steady          `json:"runs"`
-	}{at, p.Machine, settings(p), runs}
+	}{at, p.Machine, settings(p), p.Size, p.Seed, runs}
 	return write(folder, p, results, map[string]string{p.Name + ".md": b.String()}, b.String())
 }

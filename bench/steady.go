@@ -36,27 +36,24 @@ type SteadyPlan struct {
 	Only   []string        // Names of the contenders to run; all when empty.
 }
 
+// steadyNote says why both servers of steady runs have Plan.LogWriters.
+const steadyNote = "Both servers have `innodb_log_writer_threads=ON`. Without these threads, MySQL's default up to 31 processors with a binary log, the leader of a group commit sometimes misses its wakeup in `log_buffer_wait_for_ready_for_write_lsn` and sleeps 100 ms while all others wait behind it: three to eight times in 35 s at 2,000 transactions/s (source 9.7.4, 2 processors); with them, never. The burst behind that is the server's lag, not the follower's."
+
 // Of a steady run.
 const (
 	warmUp    = 5 * time.Second
 	markEvery = 5 * time.Millisecond
 )
 
-// LogWriters is an option of the source in steady runs that keeps it from standing still. Without writer threads, MySQL's
-// default up to 31 processors with a binary log, the leader of a group commit sometimes misses its wakeup in
-// log_buffer_wait_for_ready_for_write_lsn and sleeps 100 ms while everybody waits behind it: three to eight times in 35 s at
-// 2,000 transactions/s (9.7.4, 2 processors), with the threads never. The burst behind that is not the follower's lag.
-const LogWriters = "--innodb-log-writer-threads=ON"
-
 // RunSteady lets clients write oltp's transactions at a fixed rate while one marks its commits, and times when the marks
 // can be read on the target. Both ends are on this machine and its one clock.
 func RunSteady(ctx context.Context, p SteadyPlan) ([]Steady, error) {
 	var all []Steady
 	for i, rate := range p.Rates {
-		follow := []Contender{nativeFollower(), p.follower("binseal auto", 0), p.follower("binseal strict", 0)}
+		follow := p.followers()
 		if i == 0 {
 			for _, d := range p.RTT {
-				follow = append(follow, p.follower("binseal auto", d))
+				follow = append(follow, far("binseal auto", DaemonOptions{Mode: "auto"}, d, p.follow))
 			}
 		}
 		for _, c := range follow {
@@ -81,7 +78,7 @@ func (p SteadyPlan) steady(ctx context.Context, c Contender, rate int) (s Steady
 	if err != nil {
 		return s, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, discard(ctx, dir, err)) }()
 	a, err := newArena(ctx, dir, p.Plan)
 	if err != nil {
 		return s, err
@@ -104,12 +101,16 @@ func (p SteadyPlan) steady(ctx context.Context, c Contender, rate int) (s Steady
 		return s, err
 	}
 	s.DaemonCPU = r.DaemonCPU * 1e6 / float64(m.written)
-	return s, nil
+	differences, err := a.differences(ctx)
+	if err == nil && len(differences) > 0 {
+		err = fmt.Errorf("the sides differ at the end: %v", differences)
+	}
+	return s, err
 }
 
-// nativeFollower is native replication at its default of 4 workers that keeps following while a.follow runs.
-func nativeFollower() Contender {
-	c := Native(4, true)
+// nativeFollower is native replication that keeps following while a.follow runs.
+func nativeFollower(workers int, ordered bool) Contender {
+	c := Native(workers, ordered)
 	return Contender{Name: c.Name, run: func(ctx context.Context, a *arena, r *Run) error {
 		if err := c.run(ctx, a, r); err != nil { // To the begin; it stops there.
 			return err
@@ -117,26 +118,52 @@ func nativeFollower() Contender {
 		if err := a.target.Run(ctx, "START REPLICA"); err != nil {
 			return err
 		}
-		return a.follow(ctx)
+		if err := a.follow(ctx); err != nil {
+			return err
+		}
+		return await(ctx, patience, "native replication has caught up", func() (bool, error) { return a.nativeHas(ctx) })
 	}}
 }
 
-// follower is binseal that keeps following while a.follow runs.
-func (p SteadyPlan) follower(name string, rtt time.Duration) Contender {
-	o := DaemonOptions{Mode: name[len("binseal "):]}
-	return far(name, o, rtt, func(ctx context.Context, a *arena, r *Run, o DaemonOptions) error {
-		d, err := a.startDaemon(p.Binary, o)
-		if err != nil {
-			return err
-		}
-		followed := await(ctx, time.Minute, "binseal follows", func() (bool, error) { return d.applied(ctx, a.end) })
-		if followed == nil {
-			followed = a.follow(ctx)
-		}
-		var ended error
-		r.DaemonCPU, r.PeakRSS, ended = d.stop()
-		return errors.Join(followed, ended)
-	})
+// Followers are the names of those that RunSteady compares, besides those far from the target.
+func Followers() []string {
+	var names []string
+	for _, c := range (SteadyPlan{}).followers() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// followers are native replication and binseal, near the target.
+func (p SteadyPlan) followers() []Contender {
+	return []Contender{nativeFollower(4, true), nativeFollower(16, true), nativeFollower(16, false),
+		{Name: "binseal auto", run: p.near(DaemonOptions{Mode: "auto"})}, {Name: "binseal strict", run: p.near(DaemonOptions{Mode: "strict"})}}
+}
+
+// near is binseal beside its target.
+func (p SteadyPlan) near(o DaemonOptions) func(context.Context, *arena, *Run) error {
+	return func(ctx context.Context, a *arena, r *Run) error { return p.follow(ctx, a, r, o) }
+}
+
+// follow is binseal that keeps following while a.follow runs.
+func (p SteadyPlan) follow(ctx context.Context, a *arena, r *Run, o DaemonOptions) error {
+	d, err := a.startDaemon(p.Binary, o)
+	if err != nil {
+		return err
+	}
+	caughtUp := func() error {
+		return await(ctx, patience, "binseal has caught up", func() (bool, error) { return d.applied(ctx, a.end) })
+	}
+	followed := caughtUp()
+	if followed == nil {
+		followed = a.follow(ctx)
+	}
+	if followed == nil {
+		followed = caughtUp()
+	}
+	var ended error
+	r.DaemonCPU, r.PeakRSS, ended = d.stop()
+	return errors.Join(followed, ended)
 }
 
 // marking is the load and the clock of a steady run.
@@ -192,7 +219,8 @@ func (m *marking) run(ctx context.Context) error {
 	m.into.TargetCPU = (used - target) * 1e6 / float64(m.written)
 	m.into.Reached = float64(m.written) / (warmUp + m.length).Seconds()
 	m.into.evaluate(committed, seen)
-	return nil
+	m.a.end, err = m.a.executed(context.WithoutCancel(ctx))
+	return err
 }
 
 // steadyClients share the rate; each has one transaction under way.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Workload is a kind of backlog: tables that both sides begin with, and the transactions that the source then has ahead.
-// All of it follows from the seed and the size; only how the clients' transactions interleave does not.
+// All of it follows from the seed and the size; only how the clients' transactions interleave, and wide's time stamps, do not.
 type Workload struct {
 	Name  string
 	About string
@@ -22,9 +23,22 @@ type Workload struct {
 	// Heavy workloads are left out of a quick run.
 	Heavy bool
 
+	each    func(size Size) float64 // Row changes of a transaction; nil where DDL copies tables.
 	tables  func(size Size) []string
 	fill    func(size Size, rnd *rand.Rand, insert func(table, values string) error) error
 	backlog func(ctx context.Context, c *clients, size Size) error
+}
+
+// rowsEach is Workload.each of a number that no size changes.
+func rowsEach(n float64) func(Size) float64 { return func(Size) float64 { return n } }
+
+// did refuses a backlog that changed more or fewer rows than the workload says: statements that find no row cost nobody
+// anything, and the figures would be of another load.
+func (w *Workload) did(size Size, changed float64) error {
+	if w.each == nil || math.Abs(changed-w.each(size)) <= w.each(size)/10 {
+		return nil
+	}
+	return fmt.Errorf("workload %s has changed %.2f rows a transaction; it says %.2f", w.Name, changed, w.each(size))
 }
 
 // Goal is a ratio to native replication for each mode; 0 where none is set.

@@ -47,13 +47,13 @@ func sbRow(rnd *rand.Rand, id, k int) string {
 // and inserted again.
 func oltp() *Workload {
 	w := &Workload{Name: "oltp", About: "sysbench oltp_write_only: 8 tables × 100k rows, 200k transactions of 4 statements, skewed keys", Goal: Goal{Split: 12, Strict: 6}}
-	w.tables, w.fill, w.backlog = sbtestTables, sbtestRows(100_000), writeOnly(100_000, skewed)
+	w.each, w.tables, w.fill, w.backlog = rowsEach(4), sbtestTables, sbtestRows(100_000), writeOnly(100_000, skewed)
 	return w
 }
 
 func oltpUniform() *Workload {
 	w := &Workload{Name: "oltp-uniform", About: "the same with uniform keys over 8 tables × 1M rows", Goal: Goal{Split: 5, Strict: 3}, Heavy: true}
-	w.tables, w.fill, w.backlog = sbtestTables, sbtestRows(1_000_000), writeOnly(1_000_000, uniform)
+	w.each, w.tables, w.fill, w.backlog = rowsEach(4), sbtestTables, sbtestRows(1_000_000), writeOnly(1_000_000, uniform)
 	return w
 }
 
@@ -77,7 +77,7 @@ func writeOnlyText(rnd *rand.Rand, rows int, draw func(*rand.Rand, int) int) str
 // insert is sysbench's oltp_insert: each client has its table.
 func insert() *Workload {
 	w := &Workload{Name: "insert", About: "sysbench oltp_insert: 300k single-row transactions", Goal: Goal{Split: 14, Strict: 10}}
-	w.tables, w.fill = sbtestTables, sbtestRows(1000)
+	w.each, w.tables, w.fill = rowsEach(1), sbtestTables, sbtestRows(1000)
 	w.backlog = func(ctx context.Context, c *clients, size Size) error {
 		return c.each(ctx, sbClients, size.of(300_000), func(rnd *rand.Rand, i int) string {
 			return fmt.Sprintf("INSERT INTO %s (k,c,pad) VALUES (%d,'%s','%s')", sbtest(i%sbTables), uniform(rnd, 100_000), digits(rnd, 10), digits(rnd, 5))
@@ -90,6 +90,7 @@ func insert() *Workload {
 func bulk() *Workload {
 	const rows = 50_000
 	w := &Workload{Name: "bulk", About: "10 transactions of 50k inserted rows and 10 of 50k rows of which one column is updated", Goal: Goal{Split: 1.2, Strict: 0.9}}
+	w.each = func(size Size) float64 { return float64(size.of(rows)) }
 	w.tables = func(Size) []string {
 		return append(sbtestTables(0)[:1], "CREATE TABLE big (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, batch INT NOT NULL, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL, KEY k_1 (k))")
 	}
@@ -102,11 +103,13 @@ func bulk() *Workload {
 		return nil
 	}
 	w.backlog = func(ctx context.Context, c *clients, size Size) error {
-		return (&clients{db: c.db, times: 1}).each(ctx, 1, 20, func(_ *rand.Rand, i int) string {
-			if i < 10 {
-				return fmt.Sprintf("INSERT INTO big (batch,k,c,pad) SELECT %d, k, c, pad FROM sbtest1 ORDER BY id", i)
+		batches := 10 * c.times
+		return c.each(ctx, 1, 20, func(_ *rand.Rand, i int) string {
+			// The keys are written: INSERT … SELECT without them leaves gaps, since it takes AUTO_INCREMENT values in powers of two.
+			if i < batches {
+				return fmt.Sprintf("INSERT INTO big SELECT %d+id, %d, k, c, pad FROM sbtest1 ORDER BY id", i*size.of(rows), i)
 			}
-			first := (i - 10) * size.of(rows)
+			first := (i - batches) * size.of(rows)
 			return fmt.Sprintf("UPDATE big SET pad='%0*d' WHERE id>%d AND id<=%d", 40, i, first, first+size.of(rows))
 		})
 	}
@@ -116,7 +119,7 @@ func bulk() *Workload {
 // hot updates ten rows over and over.
 func hot() *Workload {
 	w := &Workload{Name: "hot", About: "200k single-row updates of 10 rows", Goal: Goal{Split: 60, Strict: 60}}
-	w.tables, w.fill = sbtestTables, sbtestRows(1000)
+	w.each, w.tables, w.fill = rowsEach(1), sbtestTables, sbtestRows(1000)
 	w.backlog = func(ctx context.Context, c *clients, size Size) error {
 		return c.each(ctx, sbClients, size.of(200_000), func(rnd *rand.Rand, _ int) string {
 			return fmt.Sprintf("UPDATE sbtest1 SET k=k+1 WHERE id=%d", 1+rnd.IntN(10))
@@ -129,6 +132,7 @@ func hot() *Workload {
 func secondary() *Workload {
 	const rows = 200_000
 	w := &Workload{Name: "secondary", About: "100k transactions of 3 statements on a table with a unique and two plain secondary keys over text (utf8mb4_0900_ai_ci)", Goal: Goal{Split: 4, Strict: 3}}
+	w.each = rowsEach(3)
 	w.tables = func(Size) []string {
 		return []string{`CREATE TABLE customer (code VARCHAR(24) NOT NULL PRIMARY KEY, email VARCHAR(80) NOT NULL, name VARCHAR(60) NOT NULL, city VARCHAR(40) NOT NULL,
 			visits INT NOT NULL, note VARCHAR(200), UNIQUE KEY email (email), KEY name (name, city), KEY visits (visits)) COLLATE utf8mb4_0900_ai_ci`}
@@ -157,10 +161,12 @@ func secondary() *Workload {
 	return w
 }
 
-// nokey has a small table without any key beside keyed ones.
+// nokey has a small table without any key beside keyed ones. As many rows come as go, so about 500 are there all the time, and
+// an update changes one in the middle: none, one or some with equal columns.
 func nokey() *Workload {
 	const rows = 500
 	w := &Workload{Name: "nokey", About: "20k transactions of 2 statements: one on a table without a key (500 rows), one on a keyed table", Goal: Goal{Split: 1, Strict: 1}}
+	w.each = rowsEach(2)
 	w.tables = func(size Size) []string {
 		return append(sbtestTables(size), "CREATE TABLE nokey (a INT NOT NULL, b INT NOT NULL, c CHAR(60) NOT NULL)")
 	}
@@ -178,9 +184,9 @@ func nokey() *Workload {
 			on := fmt.Sprintf("UPDATE nokey SET b=b+1 WHERE a=%d", rnd.IntN(rows))
 			switch i % 10 {
 			case 0:
-				on = fmt.Sprintf("INSERT INTO nokey VALUES (%d,0,'%s')", rows+i, digits(rnd, 5))
+				on = fmt.Sprintf("INSERT INTO nokey VALUES (%d,0,'%s')", rnd.IntN(rows), digits(rnd, 5))
 			case 1:
-				on = fmt.Sprintf("DELETE FROM nokey WHERE a=%d", rnd.IntN(rows))
+				on = fmt.Sprintf("DELETE FROM nokey WHERE a>=%d LIMIT 1", rnd.IntN(rows))
 			}
 			return transaction(on, fmt.Sprintf("UPDATE %s SET c='%s' WHERE id=%d", sbtest(rnd.IntN(sbTables)), digits(rnd, 10), uniform(rnd, size.of(10_000))))
 		})

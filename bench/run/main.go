@@ -3,12 +3,15 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -21,15 +24,15 @@ import (
 type options struct {
 	Experiment  string   `arg:"" optional:"" enum:"catch-up,steady,distance,scaling" default:"catch-up" help:"catch-up (default), steady, distance or scaling."`
 	Workloads   []string `help:"Workloads to run; all by default, oltp in distance and scaling." placeholder:"NAME"`
-	Contenders  []string `help:"Contenders to run, by name; all by default." placeholder:"NAME"`
-	Rounds      int      `help:"Rounds of which the median counts." default:"3"`
+	Contenders  []string `help:"Of catch-up and steady: contenders to run, by name; all by default." placeholder:"NAME"`
+	Rounds      int      `help:"Rounds of which the median counts; steady has one run of each." default:"3"`
 	Size        float64  `help:"Share of the full size." default:"1"`
 	Seed        uint64   `help:"Seed of the data." default:"1"`
 	Rates       []int    `help:"Of steady: transactions per second." default:"1000,2000,5000"`
 	Seconds     int      `help:"Of steady: how long each run is measured." default:"30"`
 	NoTargetLog bool     `help:"The target writes no binary log, as Aurora unless it is asked to; the results' names end in -nolog."`
-	Quick       bool     `help:"A twentieth of the size, one round, native replication at 4 workers only; under 5 minutes."`
-	Profile     string   `help:"Write a CPU profile of the daemon's last run to a file." placeholder:"FILE"`
+	Quick       bool     `help:"A twentieth of the size, one round, native replication at 4 workers only, without oltp-uniform; some minutes."`
+	Profile     string   `help:"Of catch-up: write a CPU profile of the daemon's last run to a file." placeholder:"FILE"`
 	Binary      string   `help:"The daemon; built by default." type:"existingfile"`
 	Results     string   `help:"Folder of the results." default:"bench/results"`
 }
@@ -46,6 +49,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	if err := o.fits(); err != nil {
+		return err
+	}
 	if o.Binary == "" {
 		dir, err := os.MkdirTemp("", "binseal-bench-build-")
 		if err != nil {
@@ -60,20 +66,21 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.plan()
-	if err != nil {
+	p := o.plan()
+	p.Machine = bench.Here(server.Version)
+	p.Machine.Command = append([]string{"bench"}, os.Args[1:]...)
+	if p.Machine.Daemon, err = buildOf(o.Binary); err != nil {
 		return err
 	}
-	p.Machine = bench.Here(server.Version)
 	switch o.Experiment {
 	case "steady":
-		p.SourceOptions = []string{bench.LogWriters}
+		p.LogWriters = true
 		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders,
 			RTT: []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}})
-		if err != nil {
-			return err
+		if len(runs) > 0 {
+			err = errors.Join(err, bench.ReportSteady(o.Results, p, runs))
 		}
-		return bench.ReportSteady(o.Results, p, runs)
+		return err
 	case "distance":
 		return catchUp(ctx, o.Results, bench.DistancePlans(p, o.Binary)...)
 	case "scaling":
@@ -98,31 +105,38 @@ func build(ctx context.Context, dir string, profile bool) (string, error) {
 func catchUp(ctx context.Context, results string, plans ...bench.Plan) error {
 	for _, p := range plans {
 		runs, err := bench.CatchUp(ctx, p)
-		if err != nil {
-			return err
+		if len(runs) > 0 {
+			err = errors.Join(err, bench.Report(results, p, runs))
 		}
-		if err := bench.Report(results, p, runs); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// plan picks what the options ask for.
-func (o options) plan() (bench.Plan, error) {
-	p := bench.Plan{Name: o.Experiment, Rounds: o.Rounds, Size: bench.Size(o.Size), Seed: o.Seed, Out: os.Stdout, NoTargetLog: o.NoTargetLog}
-	if o.NoTargetLog {
-		p.Name += "-nolog"
-	}
-	natives := []bench.Contender{bench.Native(1, true), bench.Native(4, true), bench.Native(8, true), bench.Native(16, true), bench.Native(4, false), bench.Native(16, false)}
+// contenders are those of catch-up.
+func (o options) contenders() []bench.Contender {
+	natives := []bench.Contender{bench.Native(1, true), bench.Native(4, true), bench.Native(8, true), bench.Native(16, true), bench.Native(4, false), bench.Native(8, false), bench.Native(16, false)}
 	if o.Quick {
-		p.Rounds, p.Size, natives = 1, p.Size/20, []bench.Contender{bench.Native(4, true)}
+		natives = natives[1:2]
 	}
-	contenders := append(natives, bench.Pipe(),
+	return append(natives, bench.Pipe(),
 		bench.Binseal(bench.StrictMode, o.Binary, bench.DaemonOptions{Mode: "strict", Profile: o.Profile}),
 		bench.Binseal(bench.Split, o.Binary, bench.DaemonOptions{Mode: "split", Profile: o.Profile}))
-	for _, c := range contenders {
-		if len(o.Contenders) == 0 || o.Experiment == "steady" || slices.Contains(o.Contenders, c.Name) { // Steady has its own.
+}
+
+// plan picks what the options ask for.
+func (o options) plan() bench.Plan {
+	p := bench.Plan{Name: o.Experiment, Rounds: o.Rounds, Size: bench.Size(o.Size), Seed: o.Seed, Out: os.Stdout, NoTargetLog: o.NoTargetLog}
+	if o.NoTargetLog {
+		p.Name += bench.NoLog
+	}
+	if o.Quick {
+		p.Rounds, p.Size = 1, p.Size/20
+	}
+	for _, c := range o.contenders() {
+		if len(o.Contenders) == 0 || slices.Contains(o.Contenders, c.Name) {
 			p.Contenders = append(p.Contenders, c)
 		}
 	}
@@ -135,8 +149,60 @@ func (o options) plan() (bench.Plan, error) {
 			p.Workloads = append(p.Workloads, w)
 		}
 	}
-	if len(p.Contenders) == 0 || len(p.Workloads) == 0 {
-		return p, fmt.Errorf("nothing to run: --workloads and --contenders take names such as oltp and %q", bench.Split)
+	return p
+}
+
+// fits refuses options that the experiment does not have, and unknown names: to be ignored would make another
+// measurement than was asked for.
+func (o options) fits() error {
+	for option, given := range map[string]bool{
+		"--contenders": len(o.Contenders) > 0 && (o.Experiment == "distance" || o.Experiment == "scaling"),
+		"--workloads":  len(o.Workloads) > 0 && o.Experiment == "steady",
+		"--profile":    o.Profile != "" && o.Experiment != "catch-up",
+		"--quick":      o.Quick && o.Experiment == "steady",
+	} {
+		if given {
+			return fmt.Errorf("%s has no %s", o.Experiment, option)
+		}
 	}
-	return p, nil
+	followers := bench.Followers()
+	if o.Experiment == "catch-up" {
+		followers = nil
+		for _, c := range o.contenders() {
+			followers = append(followers, c.Name)
+		}
+	}
+	var workloads []string
+	for _, w := range bench.Workloads() {
+		workloads = append(workloads, w.Name)
+	}
+	return errors.Join(known("--contenders", o.Contenders, followers), known("--workloads", o.Workloads, workloads))
+}
+
+// known refuses names of an option that mean nothing.
+func known(option string, given, names []string) error {
+	for _, name := range given {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%s: there is no %q; it takes %s", option, name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// buildOf is the commit that a daemon was built from, as the Go tool has written it into the binary.
+func buildOf(binary string) (string, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "", err
+	}
+	text := "a daemon of an unknown commit"
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			text = "the daemon of " + s.Value[:min(len(s.Value), 12)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			text += " and changes on top"
+		}
+	}
+	return text, nil
 }
