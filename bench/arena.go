@@ -29,7 +29,7 @@ type arena struct {
 
 	start, end   change.GTIDSet // The source's transactions before and behind the backlog.
 	transactions int64          // Of the backlog.
-	changes      int64          // Rows that it inserts, updates and deletes.
+	changes      int64          // Rows that it inserts, updates and deletes, as the source counts: with those rolled back for a deadlock.
 	logBytes     uint64
 
 	follow func(context.Context) error // Of a steady run: what happens while a contender follows.

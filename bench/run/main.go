@@ -95,7 +95,7 @@ func build(ctx context.Context, dir string, profile bool) (string, error) {
 	if profile {
 		tags = "profile"
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", tags, "-o", binary, "github.com/binseal/binseal/cmd/binseal")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-tags", tags, "-o", binary, "github.com/binseal/binseal/cmd/binseal")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build of the daemon: %w: %s", err, out)
 	}
