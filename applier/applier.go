@@ -98,8 +98,11 @@ type Careful struct {
 	NoLoads bool
 }
 
-func (c Careful) covers(e *epoch) bool {
-	return !c.Until.IsZero() && e.first.Compare(c.Until) <= 0
+func (c Careful) covers(e *epoch) bool { return c.reaches(e.first) }
+
+// reaches reports whether an epoch that begins at first is applied with care.
+func (c Careful) reaches(first change.Position) bool {
+	return !c.Until.IsZero() && first.Compare(c.Until) <= 0
 }
 
 // Observer hears what the applier did. Its methods are called from several goroutines and must not block.

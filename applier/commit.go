@@ -168,7 +168,7 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 		return &Again{Careful: again, Err: mysqlconn.Describe("target", "apply "+e.span(), err)}
 	case !mismatched && !loadFailed(err) && (!server || mysqlconn.Retryable(err)):
 		return fmt.Errorf("apply %s: %w", e.span(), mysqlconn.Describe("target", "execute", err))
-	case overlapped || e.transactions > 1 && !e.recovery || loadFailed(err):
+	case overlapped || e.transactions > 1 && !e.recovery || e.joined > 0 || loadFailed(err):
 		if server {
 			err = mysqlconn.Describe("target", "apply "+e.span(), err)
 		}

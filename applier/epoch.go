@@ -30,7 +30,10 @@ type epoch struct {
 	byTable map[*boundTable]*tableChanges
 	ordered []orderedRow
 
-	orderedTables map[*boundTable]bool // Tables whose class is Ordered in this epoch.
+	orderedTables map[*boundTable]bool   // Tables whose class is Ordered in this epoch.
+	chains        map[*boundTable]*chain // Of those whose rows are followed.
+	joined        int                    // Changes that joined one before them,
+	undone        int                    // and places in ordered that came to nothing by it.
 
 	recovery bool // Part of it may be on the target already.
 
@@ -97,15 +100,15 @@ func (c *netChange) op() change.Op {
 	}
 }
 
-// orderedRow is a change that keeps its place in the source's order.
+// orderedRow is a change that keeps its place in the source's order, or a run of such changes of one row (chain).
 type orderedRow struct {
 	change.Row
 	layout *rowimage.Layout
 	checks bool // Run with foreign_key_checks=1: the source left cascades to its replica.
 }
 
-// orderedOverhead is the memory of an ordered row beside its images, in bytes.
-const orderedOverhead = int(unsafe.Sizeof(orderedRow{}))
+// orderedOverhead is the memory of an ordered row beside its images, in bytes: with its place in a chain.
+const orderedOverhead = int(unsafe.Sizeof(orderedRow{})) + 32
 
 // boundTable is a target table and the layout of its row images as the source last described them. It belongs to the
 // collector.
@@ -114,6 +117,8 @@ type boundTable struct {
 	source *change.TableMap
 	layout *rowimage.Layout
 	json   bool // Has a column of type JSON.
+
+	chained bool // mayChain
 
 	partial bool // The source has sent partial images of it.
 
@@ -137,7 +142,7 @@ func (b *boundTable) freshIndex() (index *keyIndex, last int) {
 }
 
 func newEpoch() *epoch {
-	return &epoch{byTable: map[*boundTable]*tableChanges{}, orderedTables: map[*boundTable]bool{}, planned: make(chan struct{})}
+	return &epoch{byTable: map[*boundTable]*tableChanges{}, orderedTables: map[*boundTable]bool{}, chains: map[*boundTable]*chain{}, planned: make(chan struct{})}
 }
 
 func (e *epoch) empty() bool { return e.transactions == 0 }
@@ -209,13 +214,14 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 	}
 	def := layout.Table()
 	if b == nil {
-		b = &boundTable{json: slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })}
+		b = &boundTable{}
 		a.tables[name] = b
 	}
 	if def.Class == schema.Ordered && (b.def == nil || b.def.OrderedWhy != def.OrderedWhy) {
 		a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
 	}
-	b.def, b.layout = def, layout
+	b.def, b.layout, b.chained = def, layout, mayChain(def)
+	b.json = slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })
 	a.sent(b, m)
 	return b, nil
 }
@@ -298,6 +304,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 	var b *boundTable
 	var tc *tableChanges
 	var checks bool
+	joins := a.mayJoin(e, t)
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		if r.RowsHeader != last {
@@ -311,8 +318,7 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 			}
 		}
 		if tc == nil {
-			e.ordered = append(e.ordered, orderedRow{Row: change.Row{RowsHeader: r.RowsHeader, Before: e.images.keep(r.Before), After: e.images.keep(r.After)}, layout: b.layout, checks: checks})
-			e.rows++
+			e.order(b, r, checks, joins)
 			continue
 		}
 		before := len(tc.entries)
@@ -326,6 +332,16 @@ func (a *Applier) merge(e *epoch, t *change.Txn) error {
 	e.bytes = e.images.used + len(e.ordered)*orderedOverhead
 	e.taken += t.Bytes
 	return nil
+}
+
+// mayJoin reports whether the ordered changes of t may join those before it. Where an epoch is applied for exactness, one by
+// one, or where nothing can be tried again without, they do not.
+func (a *Applier) mayJoin(e *epoch, t *change.Txn) bool {
+	first := e.first
+	if e.empty() {
+		first = t.Start
+	}
+	return t.Whole() && !e.recovery && !a.cfg.Careful.reaches(first)
 }
 
 func (e *epoch) changesOf(b *boundTable) *tableChanges {

@@ -23,6 +23,7 @@ func TestHowARunEnds(t *testing.T) {
 		transactions int
 		overlapped   bool
 		recovery     bool
+		joined       int    // Ordered changes that joined others.
 		unconfirmed  error  // The end of the COMMIT before, when there is one.
 		code         string // Of the fault; "" for none.
 		again        bool   // The run is to be repeated with care,
@@ -40,6 +41,7 @@ func TestHowARunEnds(t *testing.T) {
 		"an error that is not the server's":                     {err: lost, transactions: 9},
 		"a missing row in many transactions":                    {err: short, transactions: 2, again: true, single: true},
 		"a missing row beside an unconfirmed COMMIT":            {err: short, transactions: 1, overlapped: true, again: true, single: true},
+		"a missing row behind joined changes":                   {err: short, transactions: 1, joined: 1, again: true, single: true},
 		"a missing row in one transaction, alone":               {err: short, transactions: 1, code: "BS-DIVERGED"},
 		"a duplicate in many transactions":                      {err: server(1062), transactions: 2, again: true, single: true},
 		"a duplicate in one transaction, alone":                 {err: server(1062), transactions: 1, code: "BS-DIVERGED"},
@@ -56,7 +58,7 @@ func TestHowARunEnds(t *testing.T) {
 				a.unconfirmed = &commit{done: make(chan struct{}), err: c.unconfirmed}
 				close(a.unconfirmed.done)
 			}
-			e := &epoch{first: change.Position{File: "f.000001", Pos: 4}, end: change.Position{File: "f.000001", Pos: 9}, transactions: c.transactions, recovery: c.recovery}
+			e := &epoch{first: change.Position{File: "f.000001", Pos: 4}, end: change.Position{File: "f.000001", Pos: 9}, transactions: c.transactions, recovery: c.recovery, joined: c.joined}
 			e.gtids.Add(change.GTID{GNO: 7})
 			err := a.failed(t.Context(), e, c.err, c.overlapped)
 			if err == nil {

@@ -53,5 +53,12 @@ func (m *imageMemory) replace(old, img []byte) []byte {
 	return m.keep(img)
 }
 
+// drop gives up an image that was kept. A small one lies in memory that others share.
+func (m *imageMemory) drop(old []byte) {
+	if cap(old) > change.LentImage {
+		m.used -= len(old)
+	}
+}
+
 // same reports whether two images are one piece of memory. Images are never empty: each has its null bits.
 func same(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }

@@ -49,7 +49,8 @@ type plan struct {
 // COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it. A free epoch takes
 // half of the followers: the other half is for the epoch beside it.
 func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
-	p := &plan{free: shards != 1 && len(e.ordered) == 0}
+	ordered := e.inOrder()
+	p := &plan{free: shards != 1 && len(ordered) == 0}
 	tables := slices.Clone(e.tables)
 	slices.SortFunc(tables, func(a, b *tableChanges) int {
 		return cmp.Or(cmp.Compare(a.def().Schema, b.def().Schema), cmp.Compare(a.def().Name, b.def().Name))
@@ -79,9 +80,9 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 		shards /= 2
 	}
 	p.followers = shard(shared, shards)
-	if len(e.ordered) > 0 {
-		p.leader = append(p.leader, step{verb: keepOrder, ordered: e.ordered})
-		p.rows += len(e.ordered)
+	if len(ordered) > 0 {
+		p.leader = append(p.leader, step{verb: keepOrder, ordered: ordered})
+		p.rows += len(ordered)
 	}
 	return p, nil
 }
@@ -309,8 +310,8 @@ func planRecovery(e *epoch) *plan {
 		slices.SortFunc(final, byKey)
 		p.leader = append(p.leader, nonEmpty(step{verb: deleteTouched, table: tc, rows: touched}, step{verb: insertRows, table: tc, rows: final})...)
 	}
-	if len(e.ordered) > 0 {
-		p.leader = append(p.leader, step{verb: keepOrder, ordered: e.ordered})
+	if ordered := e.inOrder(); len(ordered) > 0 {
+		p.leader = append(p.leader, step{verb: keepOrder, ordered: ordered})
 	}
 	return p
 }
