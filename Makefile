@@ -27,7 +27,7 @@ cases: ## All data cases of testdata/cases, for each source; `make test` runs th
 soak: ## The long runs: thousands of kills.
 	$(GO) test -tags soak -count=1 -timeout 12h -p 1 -v -run Soak ./...
 
-bench: ## binseal beside native replication, all workloads, three rounds; an hour and a half. Results in bench/results.
+bench: ## binseal beside native replication, all workloads and settings of native, three rounds; some hours. Results in bench/results.
 	$(GO) run ./bench/run catch-up
 
 bench-quick: ## The same in small, one round: some minutes; short runs are mostly start-up.

@@ -41,6 +41,22 @@ func TestSummaryIsTheMedianAndTheRatioToNativesBest(t *testing.T) {
 	}
 }
 
+// A backlog whose statements find no rows is not the load that is spoken of.
+func TestABacklogThatDoesTooLittleIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		w       *Workload
+		size    Size
+		changed float64
+		refused bool
+	}{
+		{nokey(), 1, 1.33, true}, {nokey(), 1, 2.3, false}, {bulk(), 1, 44_563, true}, {bulk(), 0.1, 5000, false}, {ddlMix(), 1, 0, false},
+	} {
+		if err := c.w.did(c.size, c.changed); (err != nil) != c.refused {
+			t.Errorf("%s with %g rows a transaction: %v", c.w.Name, c.changed, err)
+		}
+	}
+}
+
 func TestSkewedKeysMeetInTheMiddle(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	const n, draws = 100_000, 100_000

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -15,7 +16,8 @@ import (
 // Catalog loads the definitions of the target's tables and keeps them until Forget. The target is the schema
 // history: DDL is applied in order, so its definition is the right one for the next row event.
 //
-// A table costs four short queries when it is first asked for; foreign keys and collations are read once for the
+// A table costs four short queries in one round trip when it is first asked for, so the session must take several
+// statements at a time; foreign keys and collations are read once for the
 // whole server. The session needs the right to see the tables (any privilege on them), and TRIGGER to see their
 // triggers: without it Table.Triggers stays empty. Safe for concurrent use; queries run one at a time.
 type Catalog struct {
@@ -87,24 +89,47 @@ func (c *Catalog) load(ctx context.Context, name Name) (*Table, error) {
 	if err := c.loadFamilies(ctx); err != nil {
 		return nil, err
 	}
-	t, err := c.loadColumns(ctx, name, collations)
-	if err != nil {
+	r := &reading{table: &Table{}, collations: collations}
+	err = together(ctx, c.q,
+		asked{showGIPK, r.gipk},
+		asked{named(columnsQuery, name), r.column},
+		asked{named(keysQuery, name), r.key},
+		asked{named(triggersQuery, name), r.trigger})
+	switch {
+	case err != nil:
 		return nil, err
+	case r.hidesGIPK:
+		return nil, &change.Fault{Code: "BS-TARGET-SETTING", Class: change.ClassPerson,
+			What: "the target hides generated invisible primary keys, which row images have",
+			Next: "set show_gipk_in_create_table_and_information_schema=ON on the target (its default)"}
+	case r.tableType != "BASE TABLE":
+		return nil, missing(name, r.tableType != "")
 	}
-	if err := c.loadKeys(ctx, t); err != nil {
-		return nil, err
-	}
-	if err := c.loadTriggers(ctx, t); err != nil {
-		return nil, err
+	t := r.table
+	MarkGenerated(t, r.generated)
+	if r.expressions {
+		if err := c.loadExpressions(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	t.Cascading = c.families[Name{t.Schema, t.Name}]
 	classify(t)
 	return t, nil
 }
 
+// reading is a table of which the server's answers come row by row.
+type reading struct {
+	table       *Table
+	collations  Collations
+	tableType   string   // "" until the table was seen.
+	generated   []string // The columns' expressions.
+	expressions bool     // A unique key has a part over one.
+	hidesGIPK   bool
+}
+
 // showGIPK is @@show_gipk_in_create_table_and_information_schema, which hides generated invisible primary keys when
-// it is off; servers before 8.0.30 have neither the variable nor such keys. It is read with each definition since
-// q may be a pool of sessions.
+// it is off; servers before 8.0.30 have neither the variable nor such keys. It is read with each definition: the session
+// may be another one.
 const showGIPK = "SHOW /* binseal schema */ SESSION VARIABLES LIKE 'show_gipk_in_create_table_and_information_schema'"
 
 // columnsQuery: one row per column, each with its table's type and engine. CREATE_OPTIONS does not say that a table is
@@ -118,40 +143,22 @@ FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
   ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
 WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION`
 
-// loadColumns reads a table's engine and columns.
-func (c *Catalog) loadColumns(ctx context.Context, name Name, all Collations) (*Table, error) {
-	if err := c.checkGIPK(ctx); err != nil {
-		return nil, err
-	}
-	var t *Table
-	var tableType string
-	var expressions []string
-	err := each(ctx, c.q, columnsQuery, []any{name.Schema, name.Table, name.Schema, name.Table}, func(rows *sql.Rows) error {
-		if t == nil {
-			t = new(Table)
-		}
-		var col Column
-		var nullable, extra, value, expression string
-		var noDefault bool
-		err := rows.Scan(&t.Schema, &t.Name, &tableType, &t.Engine, &t.Partitioned, &col.Name, &col.DataType, &col.ColumnType,
-			&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault, &expression)
-		if err != nil {
-			return err
-		}
-		col.Nullable = nullable == "YES"
-		describe(&col, extra, all)
-		col.Default = defaultOf(&col, strings.ToUpper(extra), value, noDefault)
-		t.Columns, expressions = append(t.Columns, col), append(expressions, expression)
-		return nil
-	})
+// column takes the table's engine and a column.
+func (r *reading) column(rows *sql.Rows) error {
+	var col Column
+	var nullable, extra, value, expression string
+	var noDefault bool
+	t := r.table
+	err := rows.Scan(&t.Schema, &t.Name, &r.tableType, &t.Engine, &t.Partitioned, &col.Name, &col.DataType, &col.ColumnType,
+		&nullable, &extra, &col.Charset, &col.Collation, &col.MaxBytes, &col.Precision, &col.Scale, &col.FSP, &value, &noDefault, &expression)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if t == nil || tableType != "BASE TABLE" {
-		return nil, missing(name, t != nil)
-	}
-	MarkGenerated(t, expressions)
-	return t, nil
+	col.Nullable = nullable == "YES"
+	describe(&col, extra, r.collations)
+	col.Default = defaultOf(&col, strings.ToUpper(extra), value, noDefault)
+	t.Columns, r.generated = append(t.Columns, col), append(r.generated, expression)
+	return nil
 }
 
 // missing is the fault of a table that the target does not have.
@@ -164,26 +171,12 @@ func missing(name Name, view bool) *change.Fault {
 		Next: "create the table on the target as it was on the source at this position, grant the account its privileges, or exclude the table by tables.exclude"}
 }
 
-// checkGIPK refuses a session that hides generated invisible primary keys: their columns are in the row images.
-func (c *Catalog) checkGIPK(ctx context.Context) error {
-	shown := true
-	err := each(ctx, c.q, showGIPK, nil, func(rows *sql.Rows) error {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return err
-		}
-		shown = value == "ON"
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if !shown {
-		return &change.Fault{Code: "BS-TARGET-SETTING", Class: change.ClassPerson,
-			What: "the target hides generated invisible primary keys, which row images have",
-			Next: "set show_gipk_in_create_table_and_information_schema=ON on the target (its default)"}
-	}
-	return nil
+// gipk finds a session that hides generated invisible primary keys: their columns are in the row images.
+func (r *reading) gipk(rows *sql.Rows) error {
+	var name, value string
+	err := rows.Scan(&name, &value)
+	r.hidesGIPK = value != "ON"
+	return err
 }
 
 // describe fills what EXTRA and the type's text say.
@@ -228,26 +221,66 @@ func isNumeric(dataType string) bool {
 const triggersQuery = `/* binseal schema */ SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
 WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? ORDER BY TRIGGER_NAME`
 
-func (c *Catalog) loadTriggers(ctx context.Context, t *Table) error {
-	return each(ctx, c.q, triggersQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		t.Triggers = append(t.Triggers, name)
+func (r *reading) trigger(rows *sql.Rows) error {
+	var name string
+	err := rows.Scan(&name)
+	r.table.Triggers = append(r.table.Triggers, name)
+	return err
+}
+
+// asked is a query, and what takes each row of its answer.
+type asked struct {
+	query string
+	row   func(*sql.Rows) error
+}
+
+// together asks several queries in one round trip and takes their answers in order.
+func together(ctx context.Context, q Querier, all ...asked) error {
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, a.query)
+	}
+	rows, err := q.QueryContext(ctx, strings.Join(texts, ";\n"))
+	if err != nil {
 		return err
-	})
+	}
+	return errors.Join(taken(rows, all), rows.Close())
+}
+
+func taken(rows *sql.Rows, all []asked) error {
+	for i, a := range all {
+		if i > 0 && !rows.NextResultSet() {
+			return cmp.Or(rows.Err(), errors.New("the server has left a query unanswered"))
+		}
+		for rows.Next() {
+			if err := a.row(rows); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named puts a table into a query that asks for its schema and its name in turn: a text with values travels alone.
+func named(query string, n Name) string {
+	var b strings.Builder
+	for i, part := range strings.Split(query, "?") {
+		if i > 0 {
+			fmt.Fprintf(&b, "_utf8mb4 0x%X", []string{n.Schema, n.Table}[(i-1)%2])
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // each runs a query and calls f for each row.
-func each(ctx context.Context, q Querier, query string, args []any, f func(*sql.Rows) error) (err error) {
+func each(ctx context.Context, q Querier, query string, args []any, f func(*sql.Rows) error) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return errors.Join(taken(rows, []asked{{query, f}}), rows.Close())
 }

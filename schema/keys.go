@@ -16,32 +16,31 @@ ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX`
 const expressionsQuery = `/* binseal schema */ SELECT INDEX_NAME, EXPRESSION
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 AND COLUMN_NAME IS NULL`
 
-// loadKeys reads a table's unique keys into Secondary, the primary key first; classify sorts them out. A part over an
+// key takes a part of a unique key into Secondary, the primary key's first; classify sorts them out. A part over an
 // expression, multi-valued ones included, has no column name.
-func (c *Catalog) loadKeys(ctx context.Context, t *Table) error {
-	expressions := false
-	err := each(ctx, c.q, keysQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
-		var key, column string
-		var part KeyPart
-		if err := rows.Scan(&key, &column, &part.Prefix); err != nil {
-			return err
-		}
-		part.Column = slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == column })
-		if column != "" && part.Column < 0 {
-			return fmt.Errorf("key %s has a part over a column that is not in the table", QuoteName(key))
-		}
-		expressions = expressions || column == ""
-		last := len(t.Secondary) - 1
-		if last < 0 || t.Secondary[last].Name != key {
-			t.Secondary = append(t.Secondary, &Key{Name: key})
-			last++
-		}
-		t.Secondary[last].Parts = append(t.Secondary[last].Parts, part)
-		return nil
-	})
-	if err != nil || !expressions {
+func (r *reading) key(rows *sql.Rows) error {
+	var key, column string
+	var part KeyPart
+	if err := rows.Scan(&key, &column, &part.Prefix); err != nil {
 		return err
 	}
+	t := r.table
+	part.Column = slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == column })
+	if column != "" && part.Column < 0 {
+		return fmt.Errorf("key %s has a part over a column that is not in the table", QuoteName(key))
+	}
+	r.expressions = r.expressions || column == ""
+	last := len(t.Secondary) - 1
+	if last < 0 || t.Secondary[last].Name != key {
+		t.Secondary = append(t.Secondary, &Key{Name: key})
+		last++
+	}
+	t.Secondary[last].Parts = append(t.Secondary[last].Parts, part)
+	return nil
+}
+
+// loadExpressions finds the keys with a part that reads the session's time zone.
+func (c *Catalog) loadExpressions(ctx context.Context, t *Table) error {
 	return each(ctx, c.q, expressionsQuery, []any{t.Schema, t.Name}, func(rows *sql.Rows) error {
 		var key, expression string
 		if err := rows.Scan(&key, &expression); err != nil {

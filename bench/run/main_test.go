@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// What an experiment would ignore is refused before anything is built or started.
+func TestOptionsThatDoNotFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    options
+		want string // Part of the error; "" for none.
+	}{
+		"all of catch-up":          {options{Experiment: "catch-up", Contenders: []string{"native 8 unordered", "binseal split"}, Workloads: []string{"oltp"}, Profile: "p"}, ""},
+		"a contender that is not":  {options{Experiment: "catch-up", Contenders: []string{"binseal spilt"}}, `there is no "binseal spilt"`},
+		"a workload that is not":   {options{Experiment: "scaling", Workloads: []string{"olpt"}}, `there is no "olpt"`},
+		"a follower":               {options{Experiment: "steady", Contenders: []string{"native 4", "binseal auto"}}, ""},
+		"a follower that is not":   {options{Experiment: "steady", Contenders: []string{"binseal split"}}, `there is no "binseal split"`},
+		"contenders of distance":   {options{Experiment: "distance", Contenders: []string{"binseal auto"}}, "distance has no --contenders"},
+		"workloads of steady":      {options{Experiment: "steady", Workloads: []string{"oltp"}}, "steady has no --workloads"},
+		"a profile of scaling":     {options{Experiment: "scaling", Profile: "p"}, "scaling has no --profile"},
+		"a quick contender":        {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 4"}}, ""},
+		"a contender not in quick": {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 16"}}, `there is no "native 16"`},
+	} {
+		err := c.o.fits()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+BEGIN;
+SET SESSION time_zone='+00:00';
+UPDATE k SET n=2;
+SET SESSION time_zone='+02:00';
+DELETE FROM k WHERE n=2;
+INSERT INTO k (ts,n) VALUES ('2024-01-01 12:00:00',2);
+SET SESSION time_zone='+00:00';
+UPDATE k SET n=4 WHERE n=2;
+COMMIT;
+UPDATE k SET n=5;
