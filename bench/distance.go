@@ -41,7 +41,7 @@ func slowCommit(c Contender, d time.Duration) Contender {
 func DistancePlans(p Plan, binary string) []Plan {
 	near := []Contender{Binseal(StrictMode, binary, DaemonOptions{Mode: "strict"}), Binseal(Split, binary, DaemonOptions{Mode: "split"})}
 	trip, commit := p.named("distance-round-trip"), p.named("distance-commit")
-	trip.Ratio, commit.Ratio = "what is left of its rate with +0 ms", "what is left of its rate with +0 ms"
+	trip.Ratio, commit.Ratio = "its own rate with +0 ms", "its own rate with +0 ms"
 	for i, mode := range []string{"strict", "split"} {
 		for _, ms := range []time.Duration{0, 1, 5, 20} {
 			trip.Contenders = append(trip.Contenders, far(near[i].Name, DaemonOptions{Mode: mode}, ms*time.Millisecond, catchUpWith(binary)).against(near[i].Name+", round trip +0 ms"))
