@@ -40,9 +40,11 @@ func mayChain(t *schema.Table) bool {
 		len(t.Added) == 0 &&
 		!slices.ContainsFunc(t.Columns, func(c schema.Column) bool {
 			// The binary form of a document depends on how it came about, a generated value on the session that reads it.
-			return c.DataType == "json" || c.Generated != schema.NotGenerated
+			return isJSON(c) || c.Generated != schema.NotGenerated
 		})
 }
+
+func isJSON(c schema.Column) bool { return c.DataType == "json" }
 
 // order puts a change into the epoch that keeps its place in the source's order, or, where joins says so, joins it with the
 // one before it in its row's chain.
@@ -72,8 +74,8 @@ func (e *epoch) order(b *boundTable, r *change.Row, checks, joins bool) {
 // append puts a change behind all others.
 func (e *epoch) append(b *boundTable, r *change.Row, checks bool) {
 	before := r.Before
-	if b.chained && len(before) > change.LentImage && len(r.After) > len(before) {
-		before = bytes.Clone(before) // It may stay longer than the larger image in its event.
+	if b.chained { // Else both stay for as long.
+		before = detached(before, r.After)
 	}
 	e.ordered = append(e.ordered, orderedRow{Row: change.Row{RowsHeader: r.RowsHeader, Before: e.images.keep(before), After: e.images.keep(r.After)}, layout: b.layout, checks: checks})
 	e.rows++

@@ -221,7 +221,7 @@ func (a *Applier) bind(ctx context.Context, m *change.TableMap, t *change.Txn) (
 		a.cfg.Observer.TableOrdered(def.String(), def.OrderedWhy)
 	}
 	b.def, b.layout, b.chained = def, layout, mayChain(def)
-	b.json = slices.ContainsFunc(def.Columns, func(c schema.Column) bool { return c.DataType == "json" })
+	b.json = slices.ContainsFunc(def.Columns, isJSON)
 	a.sent(b, m)
 	return b, nil
 }
@@ -379,10 +379,7 @@ func (tc *tableChanges) add(r *change.Row, buf []byte) ([]byte, error) {
 	if err != nil {
 		return buf, err
 	}
-	before := r.Before
-	if len(before) > change.LentImage && len(r.After) > len(before) { // It stays, and would keep what replaces it for as long.
-		before = bytes.Clone(before)
-	}
+	before := detached(r.Before, r.After)
 	if !moved || bytes.Equal(buf[:n], buf[n:]) {
 		return buf, tc.replace(buf[:n], before, r.After)
 	}

@@ -53,6 +53,15 @@ func (m *imageMemory) replace(old, img []byte) []byte {
 	return m.keep(img)
 }
 
+// detached is the image before an update, which stays while what replaces it may be replaced itself: a large one would keep the
+// larger one that lies in the same event for as long.
+func detached(before, after []byte) []byte {
+	if len(before) > change.LentImage && len(after) > len(before) {
+		return bytes.Clone(before)
+	}
+	return before
+}
+
 // drop gives up an image that was kept. A small one lies in memory that others share.
 func (m *imageMemory) drop(old []byte) {
 	if cap(old) > change.LentImage {
