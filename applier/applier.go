@@ -163,9 +163,9 @@ type Applier struct {
 	early chan item // Takes epochs while another one is executed; no buffer: see handOver.
 }
 
-// Open connects the sessions of a run and settles a DDL that the record says was about to run. The meta session
-// stays the caller's to close. On error nothing stays open.
-func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *checkpoint.Claim, st checkpoint.State) (*Applier, error) {
+// Open takes the sessions of a run, which are being connected, and settles a DDL that the record says was about to run.
+// The meta session stays the caller's to close. On error nothing stays open.
+func Open(ctx context.Context, cfg Config, sessions *Sessions, meta *mysqlconn.Session, claim *checkpoint.Claim, st checkpoint.State) (*Applier, error) {
 	gtids, err := change.ParseGTIDSet(st.Checkpoint.GTIDs)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
@@ -181,7 +181,7 @@ func Open(ctx context.Context, cfg Config, meta *mysqlconn.Session, claim *check
 	if a.sqlCascades, err = cascadesInSQL(ctx, meta); err != nil {
 		return nil, err
 	}
-	if err := a.openSessions(ctx); err != nil {
+	if err := a.takeSessions(ctx, sessions); err != nil {
 		a.Close()
 		return nil, err
 	}

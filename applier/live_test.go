@@ -112,7 +112,9 @@ func (l *live) runWith(t *testing.T, cfg Config, feed func(in chan<- *change.Txn
 	if err != nil {
 		return nil, err
 	}
-	a, err := Open(ctx, cfg, meta, claim, st)
+	sessions := NewSessions()
+	go sessions.Connect(ctx, l.target, cfg.Sessions)
+	a, err := Open(ctx, cfg, sessions, meta, claim, st)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -119,23 +120,21 @@ func ensureTables(ctx context.Context, s *mysqlconn.Session) error {
 	if n == len(ddl)-1 { // The first makes the schema.
 		return nil
 	}
-	for _, stmt := range ddl {
-		if _, err := s.Exec(ctx, stmt); err != nil {
-			return mysqlconn.Describe(s.Leg, "create the control tables", err)
-		}
-	}
-	return nil
+	_, err := s.Exec(ctx, strings.Join(ddl, "; "))
+	return mysqlconn.Describe(s.Leg, "create the control tables", err)
 }
 
 func identify(ctx context.Context, s *mysqlconn.Session) (server, error) {
-	var srv server
+	srv := server{uuid: s.ServerUUID}
 	var name string
 	var now, uptime int64
-	if err := s.QueryRow(ctx, "SELECT @@server_uuid, UNIX_TIMESTAMP()").Scan(&srv.uuid, &now); err != nil {
-		return srv, mysqlconn.Describe(s.Leg, "ask the server's identity", err)
+	rows, err := s.QueryContext(ctx, "SELECT UNIX_TIMESTAMP(); SHOW GLOBAL STATUS LIKE 'Uptime'")
+	if err != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask for the server's uptime", err)
 	}
-	if err := s.QueryRow(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &uptime); err != nil {
-		return srv, mysqlconn.Describe(s.Leg, "ask the server's uptime", err)
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() || rows.Scan(&now) != nil || !rows.NextResultSet() || !rows.Next() || rows.Scan(&name, &uptime) != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask for the server's uptime", cmp.Or(rows.Err(), sql.ErrNoRows))
 	}
 	srv.bootedAt = now - uptime
 	return srv, nil
@@ -280,9 +279,10 @@ func (c *Claim) ownSQL(rows []row) string {
 	return b.String()
 }
 
-// Register records a session in a commit of its own, so that a later owner can KILL it.
-func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session) error {
-	_, err := s.Exec(ctx, fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
+// Register records a session in a commit of its own, so that a later owner can KILL it. Settings are SET statements that
+// the session gets in the same round trip.
+func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session, settings ...string) error {
+	_, err := s.Exec(ctx, strings.Join(append(settings, ""), "; ")+fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
 		quote(c.opts.Stream), quote(c.server.uuid), c.server.bootedAt, s.ConnID, quote(c.Owner)))
 	return mysqlconn.Describe(s.Leg, "register a session", err)
 }
@@ -321,12 +321,12 @@ func (c *Claim) Held(ctx context.Context, s *mysqlconn.Session) error {
 func (c *Claim) endOldStatement(ctx context.Context, s *mysqlconn.Session) error {
 	for deadline := time.Now().Add(claimLimit); ; {
 		var got, holder sql.NullInt64
-		if err := s.QueryRow(ctx, "SELECT GET_LOCK(?, 0), IS_USED_LOCK(?)", c.statementLock(), c.statementLock()).Scan(&got, &holder); err != nil {
+		const q = "SELECT GET_LOCK(?, 0), IS_USED_LOCK(?); DO RELEASE_LOCK(?)" // Releasing what another holds does nothing.
+		if err := s.QueryRow(ctx, q, c.statementLock(), c.statementLock(), c.statementLock()).Scan(&got, &holder); err != nil {
 			return mysqlconn.Describe(s.Leg, "wait for an old DDL", err)
 		}
 		if got.Int64 == 1 {
-			_, err := s.Exec(ctx, "DO RELEASE_LOCK("+quote(c.statementLock())+")")
-			return mysqlconn.Describe(s.Leg, "wait for an old DDL", err)
+			return nil
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("claim stream %s: the old owner's DDL still runs after %s", c.opts.Stream, claimLimit)

@@ -56,6 +56,7 @@ type Session struct {
 	ServerUUID       string // @@server_uuid; on MariaDB, which has none, what IdentityQuery gives.
 	Cipher           string // Ssl_cipher as the server reports it; never empty.
 	LocalInfile      bool   // @@local_infile: the server takes Load.
+	LowerCaseNames   int    // @@lower_case_table_names
 
 	db    *sql.DB
 	conn  *sql.Conn
@@ -159,7 +160,7 @@ func (s *Session) prepare(ctx context.Context, e *Endpoint, o SessionOptions, se
 // greet asks what the server sees of this connection, and who it is.
 func (s *Session) greet(ctx context.Context, e *Endpoint, seen *tlsconf.Evidence) error {
 	rows, err := s.QueryContext(ctx, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_cipher', 'Ssl_version');"+
-		" SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment, @@local_infile")
+		" SELECT CONNECTION_ID(), @@max_allowed_packet, @@version, @@version_comment, @@local_infile, @@lower_case_table_names")
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (s *Session) greet(ctx context.Context, e *Endpoint, seen *tlsconf.Evidence
 	if !rows.NextResultSet() || !rows.Next() {
 		return s.explain(cmp.Or(rows.Err(), sql.ErrNoRows))
 	}
-	if err := rows.Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment, &s.LocalInfile); err != nil {
+	if err := rows.Scan(&s.ConnID, &s.MaxAllowedPacket, &s.Version, &comment, &s.LocalInfile, &s.LowerCaseNames); err != nil {
 		return s.explain(err)
 	}
 	s.Cipher, s.MariaDB = status["ssl_cipher"], strings.Contains(s.Version+comment, "MariaDB")

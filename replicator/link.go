@@ -279,7 +279,8 @@ func (l *link) close() {
 	}
 }
 
-// watch closes the socket when ctx ends, so that a blocked read returns at once.
+// watch closes the socket when ctx ends, so that a blocked read returns at once. It replaces an earlier watch.
 func (l *link) watch(ctx context.Context) {
+	l.stop()
 	l.stop = context.AfterFunc(ctx, func() { l.socket.Close() })
 }

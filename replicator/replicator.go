@@ -47,6 +47,7 @@ type Config struct {
 	MaxRowBytes int
 	Known       *SourceInfo // What the source has said of itself, at KnownAt; nil lets Admit ask.
 	KnownAt     time.Time
+	Ahead       *Ahead   // Being connected; nil lets Run connect.
 	Listing     *Listing // Shared by the readers of one stream; nil lists the log's files whenever that is of use.
 	Logger      *slog.Logger
 	Metrics     *Metrics // Nil for none.

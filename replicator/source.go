@@ -33,9 +33,10 @@ type SourceInfo struct {
 	ExplicitDefaultsTS *bool
 	// ExpireSeconds is binlog_expire_logs_seconds: how long the source keeps its log; 0 for ever or unknown.
 	ExpireSeconds uint64
-	Purged        change.GTIDSet // gtid_purged: transactions that are no longer in the log; MariaDB does not tell.
-	Executed      change.GTIDSet // gtid_executed, gtid_binlog_pos
-	End           change.Position
+	Purged        change.GTIDSet  // gtid_purged: transactions that are no longer in the log; MariaDB does not tell.
+	Executed      change.GTIDSet  // gtid_executed, gtid_binlog_pos
+	End           change.Position // Tail.Pos
+	Tail          LogEnd          // With the clock at that moment.
 }
 
 // ByGTID reports whether the source can be read by GTID: MariaDB, and MySQL with gtid_mode ON or ON_PERMISSIVE.
@@ -103,8 +104,8 @@ func identify(ctx context.Context, q querier, who change.Source, mariaDB bool) (
 	if err := flavourOf(mariaDB).gtids(ctx, q, &info); err != nil {
 		return info, err
 	}
-	end, err := tail(ctx, q, flavourOf(mariaDB))
-	info.End = end.Pos
+	info.Tail, err = tail(ctx, q, flavourOf(mariaDB))
+	info.End = info.Tail.Pos
 	return info, err
 }
 

@@ -145,14 +145,11 @@ func (r *Reader) fits(info SourceInfo, files []LogFile, from change.Checkpoint) 
 // dial opens the dump connection and makes sure that it leads to the same server as the check.
 // Invariant 5: no byte of a credential leaves over a connection that is not TLS with a verified peer.
 func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoint) (*link, error) {
-	var l *link
-	err := r.cfg.Endpoint.Dump(ctx, func(d mysqlconn.DumpSettings) (err error) {
-		l, err = r.connect(ctx, d)
-		return err
-	})
+	l, err := r.link(ctx)
 	if err != nil {
 		return nil, err
 	}
+	l.limit = r.cfg.MaxRowBytes
 	if err := r.prepare(l, info, from); err != nil {
 		l.close()
 		return nil, err
@@ -160,11 +157,20 @@ func (r *Reader) dial(ctx context.Context, info SourceInfo, from change.Checkpoi
 	return l, nil
 }
 
-func (r *Reader) connect(ctx context.Context, d mysqlconn.DumpSettings) (*link, error) {
+// connect logs in.
+func connect(ctx context.Context, e *mysqlconn.Endpoint) (l *link, err error) {
+	err = e.Dump(ctx, func(d mysqlconn.DumpSettings) (err error) {
+		l, err = login(ctx, d)
+		return err
+	})
+	return l, err
+}
+
+func login(ctx context.Context, d mysqlconn.DumpSettings) (*link, error) {
 	if d.TLS == nil {
 		return nil, errors.New("source: no TLS configuration")
 	}
-	l := &link{limit: r.cfg.MaxRowBytes, stop: func() bool { return true }, leave: func() {}}
+	l := &link{stop: func() bool { return true }, leave: func() {}}
 	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := d.Dial(ctx, network, addr)
 		if err != nil {

@@ -186,6 +186,19 @@ type sample struct {
 func (l *lagClock) look(s sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.see(s)
+}
+
+// lookFirst is look for what a start has asked: a look that was quicker stays.
+func (l *lagClock) lookFirst(s sample) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.sampled {
+		l.see(s)
+	}
+}
+
+func (l *lagClock) see(s sample) {
 	if s.server != l.applied.Source.ServerUUID {
 		return // The source has been switched meanwhile.
 	}

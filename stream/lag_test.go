@@ -590,6 +590,8 @@ func TestTheEndIsWhereItWasSeenAMomentAgo(t *testing.T) {
 	b.pass(time.Nanosecond)
 	want("seen longer ago", at(1000), false)
 	b.ask()
+	b.lookFirst(sample{server: b.applied.Source.ServerUUID, end: at(500), source: b.sourceTime(), local: b.now()})
+	want("a start's look that was slower", at(500), false)
 	want("asked again", at(1000), true)
 	if err := b.restart(change.Checkpoint{Source: change.Source{ServerUUID: "other"}}); err != nil {
 		t.Fatal(err)

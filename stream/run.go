@@ -54,7 +54,14 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside *sync.WaitGroup, careful applier.Careful) (err error) {
 	proof, asked := make(chan error, 1), make(chan sourceAnswer, 1) // What a start needs to know is asked side by side.
 	beside.Go(func() { proof <- s.provenAtRest(ctx) })
-	beside.Go(func() { asked <- s.askSource(ctx) })
+	ahead, sessions := replicator.NewAhead(), applier.NewSessions() // Connected when a first session has shown that they can be.
+	beside.Go(func() {
+		answer := s.askSource(ctx)
+		asked <- answer
+		if answer.err == nil {
+			ahead.Connect(ctx, s.o.Source)
+		}
+	})
 	setup, cancel := context.WithTimeout(ctx, setupLimit)
 	defer cancel()
 	meta, err := s.o.Target.Open(setup, mysqlconn.SessionOptions{Metadata: true, ReadTimeout: metaReadTimeout, Init: mysqlconn.TargetInit(metaWaitTimeout, metaLockWait)})
@@ -62,6 +69,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 		return err
 	}
 	defer func() { _ = meta.Close() }()
+	beside.Go(func() { sessions.Connect(ctx, s.o.Target, s.o.Sessions) })
 	if err := <-proof; err != nil { // Nothing is written before.
 		return err
 	}
@@ -88,16 +96,12 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 			return err
 		}
 	}
-	lowerCase, err := lowerCaseNames(setup, meta)
-	if err != nil {
-		return err
-	}
 	if !st.Fresh {
 		if source = <-asked; source.err != nil {
 			return source.err
 		}
 	}
-	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, Known: &source.info, KnownAt: source.at, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: lowerCase,
+	reader := replicator.New(replicator.Config{Endpoint: s.o.Source, Known: &source.info, KnownAt: source.at, Ahead: ahead, ServerID: s.o.ServerID, Filter: s.o.Filter, LowerCaseNames: meta.LowerCaseNames,
 		Heartbeat: s.o.Heartbeat, Listing: &s.listing, Logger: s.o.Logger, Metrics: s.reads, Near: s.lag.near, Started: func() { s.setState(StateStreaming) }})
 	admitted, err := reader.Admit(ctx, st.Checkpoint)
 	if err != nil {
@@ -114,7 +118,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
 	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Routes: s.o.Routes, Rules: s.o.Rules, Mode: s.o.Mode, Sessions: s.o.Sessions, EpochRows: s.o.EpochRows, AllowUnencrypted: s.o.AllowUnencrypted,
-		Careful: careful, Seen: s.lag.seen, AtEnd: s.lag.atEnd, Beat: s.beat, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, meta, claim, st)
+		Careful: careful, Seen: s.lag.seen, AtEnd: s.lag.atEnd, Beat: s.beat, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, sessions, meta, claim, st)
 	if err != nil {
 		return err
 	}
@@ -133,6 +137,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	if err := s.resume(from); err != nil {
 		return err
 	}
+	s.lag.lookFirst(s.sampleOf(source.info.ServerUUID, source.info.Tail)) // The next look comes within a second: a short backlog may be done by then.
 	s.mu.Lock()
 	s.owner = claim.Owner[:8]
 	s.mu.Unlock()
@@ -159,14 +164,6 @@ func (s *Stream) ownFault(ctx context.Context, claim *checkpoint.Claim, err erro
 		return failed
 	}
 	return err
-}
-
-// lowerCaseNames is lower_case_table_names of the target.
-func lowerCaseNames(ctx context.Context, meta *mysqlconn.Session) (n int, err error) {
-	if err := meta.QueryRow(ctx, "SELECT @@lower_case_table_names").Scan(&n); err != nil {
-		return 0, mysqlconn.Describe("target", "ask for lower_case_table_names", err)
-	}
-	return n, nil
 }
 
 // resume makes a checkpoint the one from which lag is told.

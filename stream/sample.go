@@ -84,8 +84,7 @@ func (s *Stream) look(ctx context.Context, session *mysqlconn.Session, sizesAt *
 	if err != nil {
 		return false
 	}
-	local := s.o.Now().Add(-time.Since(end.LocalClock)) // The same moment on the stream's clock.
-	s.lag.look(sample{server: session.ServerUUID, end: end.Pos, gtids: end.GTIDs, source: end.Clock, local: local, roundTrip: end.RoundTrip})
+	s.lag.look(s.sampleOf(session.ServerUUID, end))
 	if !s.lag.needSizes() || time.Since(*sizesAt) < sizesEvery {
 		return true
 	}
@@ -100,6 +99,12 @@ func (s *Stream) look(ctx context.Context, session *mysqlconn.Session, sizesAt *
 	}
 	s.lag.logSizes(sizes)
 	return true
+}
+
+// sampleOf is a look at a server's end on the stream's clock.
+func (s *Stream) sampleOf(server string, end replicator.LogEnd) sample {
+	local := s.o.Now().Add(-time.Since(end.LocalClock)) // The same moment.
+	return sample{server: server, end: end.Pos, gtids: end.GTIDs, source: end.Clock, local: local, roundTrip: end.RoundTrip}
 }
 
 // tickBeats asks an idle applier for a commit of the record now and then.

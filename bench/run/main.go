@@ -34,6 +34,7 @@ type options struct {
 	Quick       bool     `help:"A twentieth of the size, one round, native replication at 4 workers only, without oltp-uniform; some minutes."`
 	Profile     string   `help:"Of catch-up: write a CPU profile of the daemon's last run to a file." placeholder:"FILE"`
 	Binary      string   `help:"The daemon; built by default." type:"existingfile"`
+	Before      string   `help:"Of catch-up: another build of the daemon, measured in turn with it: what a change is worth." type:"existingfile"`
 	Results     string   `help:"Folder of the results." default:"bench/results"`
 }
 
@@ -71,6 +72,13 @@ func run(ctx context.Context, o options) error {
 	p.Machine.Command = append([]string{"bench"}, os.Args[1:]...)
 	if p.Machine.Daemon, err = buildOf(o.Binary); err != nil {
 		return err
+	}
+	if o.Before != "" {
+		other, err := buildOf(o.Before)
+		if err != nil {
+			return err
+		}
+		p.Machine.Daemon += ", before: " + other
 	}
 	switch o.Experiment {
 	case "steady":
@@ -121,10 +129,18 @@ func (o options) contenders() []bench.Contender {
 	if o.Quick {
 		natives = natives[1:2]
 	}
-	return append(natives, bench.Pipe(),
+	all := append(natives, bench.Pipe(),
 		bench.Binseal(bench.StrictMode, o.Binary, bench.DaemonOptions{Mode: "strict", Profile: o.Profile}),
 		bench.Binseal(bench.Split, o.Binary, bench.DaemonOptions{Mode: "split", Profile: o.Profile}))
+	if o.Before != "" {
+		all = append(all, bench.Binseal(bench.StrictMode+before, o.Before, bench.DaemonOptions{Mode: "strict"}),
+			bench.Binseal(bench.Split+before, o.Before, bench.DaemonOptions{Mode: "split"}))
+	}
+	return all
 }
+
+// before ends the names of the contenders that run the build of --before.
+const before = " before"
 
 // plan picks what the options ask for.
 func (o options) plan() bench.Plan {
@@ -158,6 +174,7 @@ func (o options) fits() error {
 	for option, given := range map[string]bool{
 		"--contenders": len(o.Contenders) > 0 && (o.Experiment == "distance" || o.Experiment == "scaling"),
 		"--workloads":  len(o.Workloads) > 0 && o.Experiment == "steady",
+		"--before":     o.Before != "" && o.Experiment != "catch-up",
 		"--profile":    o.Profile != "" && o.Experiment != "catch-up",
 		"--quick":      o.Quick && o.Experiment == "steady",
 	} {

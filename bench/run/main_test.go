@@ -19,6 +19,9 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		"contenders of distance":   {options{Experiment: "distance", Contenders: []string{"binseal auto"}}, "distance has no --contenders"},
 		"workloads of steady":      {options{Experiment: "steady", Workloads: []string{"oltp"}}, "steady has no --workloads"},
 		"a profile of scaling":     {options{Experiment: "scaling", Profile: "p"}, "scaling has no --profile"},
+		"a build of scaling":       {options{Experiment: "scaling", Before: "p"}, "scaling has no --before"},
+		"another build":            {options{Experiment: "catch-up", Before: "p", Contenders: []string{"binseal split", "binseal split before"}}, ""},
+		"a build not given":        {options{Experiment: "catch-up", Contenders: []string{"binseal split before"}}, `there is no "binseal split before"`},
 		"a quick contender":        {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 4"}}, ""},
 		"a contender not in quick": {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 16"}}, `there is no "native 16"`},
 	} {
