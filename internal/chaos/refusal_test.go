@@ -135,7 +135,7 @@ func TestCertificateReplacedUnderARunningStream(t *testing.T) {
 			refusing := func(st stream.Status) bool {
 				return st.State == stream.StateReconnecting && st.Problem != nil && st.Problem.Code == "BS-TLS-REFUSED" && strings.HasPrefix(st.Problem.Where, leg)
 			}
-			d.Await(t, 10*time.Second, "reconnecting, refused by TLS", refusing)
+			d.Await(t, 15*time.Second, "reconnecting, refused by TLS", refusing) // An idle stream uses the target's connection every 10 s.
 			before := r.Target.QueryT(t, "SELECT COUNT(*) FROM shop.orders")[0][0]
 			r.Source.Exec(t, "INSERT INTO shop.orders (n) VALUES (1),(2),(3)")
 			time.Sleep(3 * time.Second)
