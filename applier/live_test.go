@@ -112,8 +112,8 @@ func (l *live) runWith(t *testing.T, cfg Config, feed func(in chan<- *change.Txn
 	if err != nil {
 		return nil, err
 	}
-	sessions := NewSessions()
-	go sessions.Connect(ctx, l.target, cfg.Sessions)
+	sessions := NewSessions(l.target, cfg.Sessions)
+	go sessions.Begin(ctx)
 	a, err := Open(ctx, cfg, sessions, meta, claim, st)
 	if err != nil {
 		t.Fatal(err)

@@ -64,65 +64,43 @@ func (s *session) touch(ctx context.Context) {
 	}
 }
 
-// Sessions are the target sessions of one run, connected beside the claim: they cost a handshake and a login each, and the
-// target may be far.
-type Sessions struct {
-	made chan connected // No buffer: what nobody takes is closed.
+// Sessions are the target sessions of one run, two leaders and the followers, made ahead of it.
+type Sessions = mysqlconn.Ahead[[]*mysqlconn.Session]
+
+// NewSessions are sessions on target, connected all at the same time.
+func NewSessions(target *mysqlconn.Endpoint, followers int) *Sessions {
+	return mysqlconn.NewAhead(func(ctx context.Context) ([]*mysqlconn.Session, error) {
+		conns := make([]*mysqlconn.Session, followers+2)
+		g, ctx := errgroup.WithContext(ctx)
+		for i := range conns {
+			g.Go(func() (err error) {
+				conns[i], err = target.Open(ctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(waitTimeout, lockWait)})
+				return err
+			})
+		}
+		err := g.Wait()
+		if err != nil {
+			closeAll(conns)
+		}
+		return conns, err
+	}, closeAll)
 }
 
-type connected struct {
-	conns []*mysqlconn.Session
-	err   error
-}
-
-// idleTimeout is long: a session holds no locks before it is registered.
-const idleTimeout = 8 * time.Hour
-
-// NewSessions are sessions that Connect makes.
-func NewSessions() *Sessions { return &Sessions{made: make(chan connected)} }
-
-// Connect makes two leaders and the followers, all at the same time, and returns when Open has taken them or ctx, which is
-// the run's, has ended. An error is Open's.
-func (s *Sessions) Connect(ctx context.Context, target *mysqlconn.Endpoint, followers int) {
-	c := connected{conns: make([]*mysqlconn.Session, followers+2)}
-	g, gctx := errgroup.WithContext(ctx)
-	for i := range c.conns {
-		g.Go(func() (err error) {
-			c.conns[i], err = target.Open(gctx, mysqlconn.SessionOptions{Init: mysqlconn.TargetInit(idleTimeout, lockWait)})
-			return err
-		})
-	}
-	if c.err = g.Wait(); c.err != nil {
-		c.close()
-		c.conns = nil
-	}
-	select {
-	case s.made <- c:
-	case <-ctx.Done():
-		c.close()
-	}
-}
-
-func (c *connected) close() {
-	for _, conn := range c.conns {
-		if conn != nil {
-			_ = conn.Close()
+func closeAll(conns []*mysqlconn.Session) {
+	for _, c := range conns {
+		if c != nil {
+			_ = c.Close()
 		}
 	}
 }
 
 // takeSessions gives the sessions their places, and registers each so that a later owner can KILL it.
 func (a *Applier) takeSessions(ctx context.Context, s *Sessions) error {
-	var c connected
-	select {
-	case c = <-s.made:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	conns, err := s.Take(ctx)
+	if err != nil {
+		return err
 	}
-	if c.err != nil {
-		return c.err
-	}
-	for i, conn := range c.conns {
+	for i, conn := range conns {
 		s := &session{no: i, conn: conn, used: time.Now()}
 		if i < len(a.leaders) {
 			a.leaders[i] = s
@@ -133,8 +111,8 @@ func (a *Applier) takeSessions(ctx context.Context, s *Sessions) error {
 	a.maxSQL = a.leaders[0].conn.MaxAllowedPacket - packetReserve
 	a.loads = a.joins && a.leaders[0].conn.LocalInfile
 	g, ctx := errgroup.WithContext(ctx)
-	for _, conn := range c.conns {
-		g.Go(func() error { return a.claim.Register(ctx, conn, mysqlconn.WaitTimeout(waitTimeout)) })
+	for _, conn := range conns {
+		g.Go(func() error { return a.claim.Register(ctx, conn) })
 	}
 	return g.Wait()
 }

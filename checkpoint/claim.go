@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -111,7 +110,12 @@ func Take(ctx context.Context, s *mysqlconn.Session, o Options, owners *Owners) 
 	}
 }
 
+// ensureTables makes the control tables, and nothing on a server that cannot be a target.
 func ensureTables(ctx context.Context, s *mysqlconn.Session) error {
+	if s.MariaDB {
+		return &change.Fault{Code: "BS-TARGET-UNSUPPORTED", Class: change.ClassEnvironment,
+			What: "the target is MariaDB " + s.Version + ", whose SQL is not written by this release", Next: "use a MySQL server, 8.0 or later, as the target"}
+	}
 	var n int
 	const q = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='binseal' AND TABLE_NAME IN ('progress','session','held')"
 	if err := s.QueryRow(ctx, q).Scan(&n); err != nil {
@@ -125,16 +129,14 @@ func ensureTables(ctx context.Context, s *mysqlconn.Session) error {
 }
 
 func identify(ctx context.Context, s *mysqlconn.Session) (server, error) {
-	srv := server{uuid: s.ServerUUID}
+	var srv server
 	var name string
 	var now, uptime int64
-	rows, err := s.QueryContext(ctx, "SELECT UNIX_TIMESTAMP(); SHOW GLOBAL STATUS LIKE 'Uptime'")
-	if err != nil {
-		return srv, mysqlconn.Describe(s.Leg, "ask for the server's uptime", err)
+	if err := s.QueryRow(ctx, "SELECT @@server_uuid, UNIX_TIMESTAMP()").Scan(&srv.uuid, &now); err != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask the server's identity", err)
 	}
-	defer func() { _ = rows.Close() }()
-	if !rows.Next() || rows.Scan(&now) != nil || !rows.NextResultSet() || !rows.Next() || rows.Scan(&name, &uptime) != nil {
-		return srv, mysqlconn.Describe(s.Leg, "ask for the server's uptime", cmp.Or(rows.Err(), sql.ErrNoRows))
+	if err := s.QueryRow(ctx, "SHOW GLOBAL STATUS LIKE 'Uptime'").Scan(&name, &uptime); err != nil {
+		return srv, mysqlconn.Describe(s.Leg, "ask the server's uptime", err)
 	}
 	srv.bootedAt = now - uptime
 	return srv, nil
@@ -279,10 +281,9 @@ func (c *Claim) ownSQL(rows []row) string {
 	return b.String()
 }
 
-// Register records a session in a commit of its own, so that a later owner can KILL it. Settings are SET statements that
-// the session gets in the same round trip.
-func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session, settings ...string) error {
-	_, err := s.Exec(ctx, strings.Join(append(settings, ""), "; ")+fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
+// Register records a session in a commit of its own, so that a later owner can KILL it.
+func (c *Claim) Register(ctx context.Context, s *mysqlconn.Session) error {
+	_, err := s.Exec(ctx, fmt.Sprintf("INSERT INTO `binseal`.`session` VALUES (%s,%s,%d,%d,%s) ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
 		quote(c.opts.Stream), quote(c.server.uuid), c.server.bootedAt, s.ConnID, quote(c.Owner)))
 	return mysqlconn.Describe(s.Leg, "register a session", err)
 }

@@ -441,3 +441,11 @@ func forgetRegistrations(t *testing.T, r *rig, stream string) {
 		}
 	}
 }
+
+// A target whose SQL is not written gets no control table: the session, which has no connection, is not asked.
+func TestAMariaDBIsNoTarget(t *testing.T) {
+	_, _, err := Take(t.Context(), &mysqlconn.Session{Leg: "target", MariaDB: true, Version: "11.4.2-MariaDB"}, Options{Stream: "s"}, &Owners{})
+	if f := change.FaultOf(err); f == nil || f.Code != "BS-TARGET-UNSUPPORTED" || f.Class != change.ClassEnvironment || !strings.Contains(f.What, "11.4.2") {
+		t.Errorf("got %v", err)
+	}
+}

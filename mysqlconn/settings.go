@@ -38,15 +38,9 @@ func TargetInit(waitTimeout, lockWait time.Duration) []string {
 		// The source has checked foreign keys (DESIGN.md §2). unique_checks stays 1: with 0 InnoDB may skip the check
 		// of secondary unique indexes, and a duplicate would go in unseen.
 		"SET SESSION foreign_key_checks=0, SESSION unique_checks=1",
-		fmt.Sprintf("SET SESSION innodb_lock_wait_timeout=%d, SESSION lock_wait_timeout=%d", wholeSeconds(lockWait), wholeSeconds(lockWait)),
-		WaitTimeout(waitTimeout),
+		fmt.Sprintf("SET SESSION wait_timeout=%d, SESSION net_read_timeout=%d, SESSION innodb_lock_wait_timeout=%d, SESSION lock_wait_timeout=%d",
+			wholeSeconds(waitTimeout), wholeSeconds(waitTimeout), wholeSeconds(lockWait), wholeSeconds(lockWait)),
 	}
-}
-
-// WaitTimeout bounds how long the server waits for a session's next statement, or for the rest of one, before it ends
-// the session and gives up its locks.
-func WaitTimeout(d time.Duration) string {
-	return fmt.Sprintf("SET SESSION wait_timeout=%d, SESSION net_read_timeout=%d", wholeSeconds(d), wholeSeconds(d))
 }
 
 func wholeSeconds(d time.Duration) int64 {

@@ -54,12 +54,12 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside *sync.WaitGroup, careful applier.Careful) (err error) {
 	proof, asked := make(chan error, 1), make(chan sourceAnswer, 1) // What a start needs to know is asked side by side.
 	beside.Go(func() { proof <- s.provenAtRest(ctx) })
-	ahead, sessions := replicator.NewAhead(), applier.NewSessions() // Connected when a first session has shown that they can be.
+	ahead, sessions := replicator.NewAhead(s.o.Source), applier.NewSessions(s.o.Target, s.o.Sessions) // Connected when a first session has shown that they can be.
 	beside.Go(func() {
 		answer := s.askSource(ctx)
 		asked <- answer
 		if answer.err == nil {
-			ahead.Connect(ctx, s.o.Source)
+			ahead.Begin(ctx)
 		}
 	})
 	setup, cancel := context.WithTimeout(ctx, setupLimit)
@@ -69,7 +69,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 		return err
 	}
 	defer func() { _ = meta.Close() }()
-	beside.Go(func() { sessions.Connect(ctx, s.o.Target, s.o.Sessions) })
+	beside.Go(func() { sessions.Begin(ctx) })
 	if err := <-proof; err != nil { // Nothing is written before.
 		return err
 	}
