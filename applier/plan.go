@@ -118,13 +118,11 @@ func (tc *tableChanges) sorted(spent *spentValues) (rows []plannedRow, crowded b
 	}
 	slices.SortFunc(rows, func(a, b plannedRow) int { return cmp.Compare(a.key, b.key) })
 	for _, k := range tc.def().Secondary {
-		values, err := tc.entangle(rows, k, spent)
+		reused, err := tc.entangle(rows, k, spent)
 		if err != nil {
 			return nil, false, err
 		}
-		if spent.crowded(values) {
-			crowded = true
-		}
+		crowded = crowded || reused
 	}
 	return rows, crowded, nil
 }
@@ -150,45 +148,52 @@ func (tc *tableChanges) rewrites(c *netChange) (bool, error) {
 //
 // in either order of ids. Row 1 gives up 'a' and row 2 takes it: row 1 is deleted before all updates and inserted
 // after them. Every value that an update takes is then free when it runs, also in cycles: of two rows that swap,
-// both give and take, and both are deleted and inserted. It gives the values that all rows give up and take.
-func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues) (values uniqueValues, err error) {
-	givers := map[string]int{} // Value → row that gives it up by an update.
-	takers := map[string]int{}
+// both give and take, and both are deleted and inserted. crowded reports that a value is taken which was given up, in this
+// epoch or lately (unique.go). Values are compared by their hashes of 64 bits: of two that share one, a row is written anew
+// and a table travels on one session without need.
+func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues) (crowded bool, err error) {
+	var given, taken []movedValue
+	of := spent.hash([]byte(tc.def().Schema + "\x00" + tc.def().Name + "\x00" + k.Name)) // Tells the values of different keys apart.
 	buf := make([]byte, 0, 64)
 	for i := range rows {
 		r := &rows[i]
 		old, now, err := tc.valuesOf(&buf, r.netChange, k)
 		if err != nil {
-			return values, err
+			return false, err
 		}
 		if moves, err := tc.moves(r.netChange, old, now, k); err != nil {
-			return values, err
+			return false, err
 		} else if !moves {
 			continue
 		}
 		r.unique = true
-		if old != nil {
-			values.given = append(values.given, spent.hash(tc.def(), k, old))
-		}
-		if now != nil {
-			values.taken = append(values.taken, spent.hash(tc.def(), k, now))
-		}
-		if r.op() != change.Update {
-			continue
+		update := noRow
+		if r.op() == change.Update {
+			update = i
 		}
 		if old != nil {
-			givers[string(old)] = i
+			given = append(given, movedValue{of ^ spent.hash(old), update})
 		}
 		if now != nil {
-			takers[string(now)] = i
+			taken = append(taken, movedValue{of ^ spent.hash(now), update})
 		}
 	}
-	for value, i := range givers {
-		if j, ok := takers[value]; ok && j != i {
-			rows[i].entangled = true
+	if len(taken) > 0 {
+		givers := make(map[uint64]int, len(given))
+		for _, v := range given {
+			givers[v.hash] = v.update
+		}
+		crowded = spent.blind()
+		for _, v := range taken {
+			i, ok := givers[v.hash]
+			if ok && i != noRow && v.update != noRow && i != v.update {
+				rows[i].entangled = true
+			}
+			crowded = crowded || ok || spent.has(v.hash)
 		}
 	}
-	return values, nil
+	spent.note(given)
+	return crowded, nil
 }
 
 // moves reports whether a row enters or leaves the index of a unique key, of which it has the values old and now. 'a'

@@ -3,8 +3,6 @@ package applier
 import (
 	"hash/maphash"
 	"time"
-
-	"github.com/binseal/binseal/schema"
 )
 
 // A row that enters a secondary unique index is looked for there first. Where the index has no entry of its value, the
@@ -58,53 +56,35 @@ func (s *spentValues) age() {
 	}
 }
 
-// note adds values. Beyond the bound they are not kept, and has then says yes to all.
-func (s *spentValues) note(values []uint64) {
-	for _, v := range values {
+// movedValue is a value of a unique key that a row gives up or takes.
+type movedValue struct {
+	hash   uint64
+	update int // The row of the update that does so; noRow for a delete or an insert.
+}
+
+const noRow = -1
+
+// note adds values that were given up. Beyond the bound they are not kept, and the rule is the careful one.
+func (s *spentValues) note(given []movedValue) {
+	s.age()
+	for _, v := range given {
 		if len(s.young) < maxSpent {
-			s.young[v] = struct{}{}
+			s.young[v.hash] = struct{}{}
 		}
 	}
 }
 
-// has reports whether a value may have been given up lately.
+// blind reports that any value may have been given up lately.
+func (s *spentValues) blind() bool {
+	s.age()
+	return len(s.young) >= maxSpent || len(s.old) >= maxSpent || time.Now().Before(s.blindUntil)
+}
+
+// has reports whether a value was given up lately, as far as is known (see blind).
 func (s *spentValues) has(value uint64) bool {
 	_, young := s.young[value]
 	_, old := s.old[value]
-	return young || old || len(s.young) >= maxSpent || len(s.old) >= maxSpent || time.Now().Before(s.blindUntil)
+	return young || old
 }
 
-// uniqueValues are what the rows of one table give up and take in its secondary unique keys in an epoch, by hash.
-type uniqueValues struct{ given, taken []uint64 }
-
-// hash tells the values of different keys apart.
-func (s *spentValues) hash(t *schema.Table, k *schema.Key, value []byte) uint64 {
-	var h maphash.Hash
-	h.SetSeed(s.seed)
-	for _, name := range []string{t.Schema, t.Name, k.Name} {
-		_, _ = h.WriteString(name)
-		_ = h.WriteByte(0)
-	}
-	_, _ = h.Write(value)
-	return h.Sum64()
-}
-
-// crowded reports whether a value is taken that was given up, in this epoch or lately, and notes those given up.
-func (s *spentValues) crowded(v uniqueValues) bool {
-	s.age()
-	reused := false
-	if len(v.taken) > 0 {
-		given := make(map[uint64]struct{}, len(v.given))
-		for _, value := range v.given {
-			given[value] = struct{}{}
-		}
-		for _, value := range v.taken {
-			if _, ok := given[value]; ok || s.has(value) {
-				reused = true
-				break
-			}
-		}
-	}
-	s.note(v.given)
-	return reused
-}
+func (s *spentValues) hash(value []byte) uint64 { return maphash.Bytes(s.seed, value) }

@@ -21,10 +21,11 @@ type Run struct {
 	DaemonCPU    float64 `json:"daemon_cpu_seconds"` // Of the daemon, or of the client programs; 0 of native replication.
 	TargetCPU    float64 `json:"target_cpu_seconds"`
 	SourceCPU    float64 `json:"source_cpu_seconds"`
-	PeakRSS      int64   `json:"peak_rss_bytes"` // Of the daemon.
-	Epochs       uint64  `json:"epochs"`         // Of the daemon: its commits,
-	RowsWritten  uint64  `json:"rows_written"`   // and the net row changes in them.
-	Equal        bool    `json:"equal"`          // Both sides' tables were compared byte by byte.
+	PeakRSS      int64   `json:"peak_rss_bytes"`     // Of the daemon.
+	Allocations  float64 `json:"daemon_allocations"` // Of memory of the daemon's heap, with its start and the answers to the bench.
+	Epochs       uint64  `json:"epochs"`             // Of the daemon: its commits,
+	RowsWritten  uint64  `json:"rows_written"`       // and the net row changes in them.
+	Equal        bool    `json:"equal"`              // Both sides' tables were compared byte by byte.
 }
 
 // Plan is what a bench is to do.

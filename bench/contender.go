@@ -50,9 +50,11 @@ func catchUpWith(binary string) func(context.Context, *arena, *Run, DaemonOption
 		r.Seconds = time.Since(began).Seconds()
 		st, asked := d.status(ctx)
 		r.Epochs, r.RowsWritten = st.Totals.Epochs, st.Totals.RowsWritten
+		allocations, counted := d.allocations(ctx)
+		r.Allocations = allocations
 		var ended error
 		r.DaemonCPU, r.PeakRSS, ended = d.stop()
-		return errors.Join(waited, asked, ended)
+		return errors.Join(waited, asked, counted, ended)
 	}
 }
 

@@ -1,15 +1,19 @@
 package bench
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -115,18 +119,42 @@ func (d *daemon) status(ctx context.Context) (st stream.Status, err error) {
 	return st, err
 }
 
+// allocations is how often the daemon has taken memory from its heap since its start.
+func (d *daemon) allocations(ctx context.Context) (n float64, err error) {
+	const name = "go_memstats_mallocs_total "
+	page, err := d.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer page.Close()
+	for lines := bufio.NewScanner(page); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), name); ok {
+			return strconv.ParseFloat(text, 64)
+		}
+	}
+	return 0, errors.New("the daemon's metrics have no " + name)
+}
+
 // ask reads a page of the daemon's into v.
 func (d *daemon) ask(ctx context.Context, page string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.listen+page, nil)
+	body, err := d.get(ctx, page)
 	if err != nil {
 		return err
+	}
+	defer body.Close()
+	return json.NewDecoder(body).Decode(v)
+}
+
+func (d *daemon) get(ctx context.Context, page string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.listen+page, nil)
+	if err != nil {
+		return nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer resp.Body.Close()
-	return json.NewDecoder(resp.Body).Decode(v)
+	return resp.Body, nil
 }
 
 // stop ends the daemon and gives its processor seconds and its largest resident set, in bytes.

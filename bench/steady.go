@@ -29,11 +29,10 @@ type Steady struct {
 // SteadyPlan is what RunSteady does.
 type SteadyPlan struct {
 	Plan
-	Rates  []int         // Transactions per second.
+	Rates  []int         // Transactions per second; distant contenders run at the first.
 	For    time.Duration // Measured; the seconds of warmUp come before.
 	Binary string
-	RTT    []time.Duration // Further runs of binseal with a longer round trip to the target, at the first rate.
-	Only   []string        // Names of the contenders to run; all when empty.
+	Only   []string // Names of the contenders to run, as Followers has them; all when empty.
 }
 
 // steadyNote says why both servers of steady runs have Plan.LogWriters.
@@ -52,9 +51,7 @@ func RunSteady(ctx context.Context, p SteadyPlan) ([]Steady, error) {
 	for i, rate := range p.Rates {
 		follow := p.followers()
 		if i == 0 {
-			for _, d := range p.RTT {
-				follow = append(follow, far("binseal auto", DaemonOptions{Mode: "auto"}, d, p.follow))
-			}
+			follow = append(follow, p.distant()...)
 		}
 		for _, c := range follow {
 			if len(p.Only) > 0 && !slices.Contains(p.Only, c.Name) {
@@ -125,10 +122,10 @@ func nativeFollower(workers int, ordered bool) Contender {
 	}}
 }
 
-// Followers are the names of those that RunSteady compares, besides those far from the target.
+// Followers are the names of those that RunSteady compares.
 func Followers() []string {
 	var names []string
-	for _, c := range (SteadyPlan{}).followers() {
+	for _, c := range append(SteadyPlan{}.followers(), SteadyPlan{}.distant()...) {
 		names = append(names, c.Name)
 	}
 	return names
@@ -138,6 +135,23 @@ func Followers() []string {
 func (p SteadyPlan) followers() []Contender {
 	return []Contender{nativeFollower(4, true), nativeFollower(16, true), nativeFollower(16, false),
 		{Name: "binseal auto", run: p.near(DaemonOptions{Mode: "auto"})}, {Name: "binseal strict", run: p.near(DaemonOptions{Mode: "strict"})}}
+}
+
+// distant are binseal with a longer round trip to the target, and binseal and native replication at its best with longer
+// commits, where the target has a binary log to hold them back.
+func (p SteadyPlan) distant() []Contender {
+	auto := DaemonOptions{Mode: "auto"}
+	var all []Contender
+	for _, ms := range []time.Duration{1, 5, 20} {
+		all = append(all, far("binseal auto", auto, ms*time.Millisecond, p.follow))
+	}
+	if p.NoTargetLog {
+		return all
+	}
+	for _, ms := range []time.Duration{2, 5, 20} {
+		all = append(all, slowCommit(Contender{Name: "binseal auto", run: p.near(auto)}, ms*time.Millisecond), slowCommit(nativeFollower(16, true), ms*time.Millisecond))
+	}
+	return all
 }
 
 // near is binseal beside its target.

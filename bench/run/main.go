@@ -24,7 +24,7 @@ import (
 type options struct {
 	Experiment  string   `arg:"" optional:"" enum:"catch-up,steady,distance,scaling" default:"catch-up" help:"catch-up (default), steady, distance or scaling."`
 	Workloads   []string `help:"Workloads to run; all by default, oltp in distance and scaling." placeholder:"NAME"`
-	Contenders  []string `help:"Of catch-up and steady: contenders to run, by name; all by default." placeholder:"NAME"`
+	Contenders  []string `help:"Of catch-up and steady: contenders to run, by name (a comma in one as \\,); all by default." placeholder:"NAME"`
 	Rounds      int      `help:"Rounds of which the median counts; steady has one run of each." default:"3"`
 	Size        float64  `help:"Share of the full size." default:"1"`
 	Seed        uint64   `help:"Seed of the data." default:"1"`
@@ -83,8 +83,7 @@ func run(ctx context.Context, o options) error {
 	switch o.Experiment {
 	case "steady":
 		p.LogWriters = true
-		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders,
-			RTT: []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}})
+		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders})
 		if len(runs) > 0 {
 			err = errors.Join(err, bench.ReportSteady(o.Results, p, runs))
 		}
@@ -200,7 +199,7 @@ func (o options) fits() error {
 func known(option string, given, names []string) error {
 	for _, name := range given {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("%s: there is no %q; it takes %s", option, name, strings.Join(names, ", "))
+			return fmt.Errorf("%s: there is no %q; it takes %s", option, name, strings.Join(names, "; "))
 		}
 	}
 	return nil
