@@ -14,7 +14,7 @@ import (
 func TestReusedUniqueValuesKeepATableOnTheLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := modelMap()
-		a := newTestApplier(bound(t, modelTable(1), m))
+		a := newTestApplier(bound(t, modelTable(2), m))
 		ins := func(id string, u int32) []change.Row {
 			return rowsOf(m, change.Insert, 0, modelRow{id, u, 0, 1}.image())
 		}
@@ -32,6 +32,7 @@ func TestReusedUniqueValuesKeepATableOnTheLeader(t *testing.T) {
 		}{
 			{what: "fresh values", rows: slices.Concat(ins("a", 1), ins("b", 2), upd("c", 30, 3))},
 			{what: "values given up", rows: slices.Concat(del("d", 4), upd("e", 5, 50))},
+			{what: "the same value of another key", rows: slices.Concat(rowsOf(m, change.Insert, 0, modelRow{"d2", 0, 4, 1}.image()), ins("d3", 6))},
 			{what: "a value of an epoch before", rows: slices.Concat(ins("f", 4), ins("g", 7)), crowded: true},
 			{what: "another one, by an update", rows: slices.Concat(upd("h", 0, 5), ins("i", 9)), crowded: true},
 			{what: "a value of the same epoch", rows: slices.Concat(del("j", 10), ins("k", 10)), crowded: true},
