@@ -61,6 +61,37 @@ func newArena(ctx context.Context, dir string, p Plan) (a *arena, err error) {
 	return a, errors.Join(a.source.CreateReplicationUser(ctx, "repl", a.password), a.target.CreateApplierUser(ctx, "applier", a.password, schemaName))
 }
 
+// ServerSettings starts a plan's servers and asks both, "source" and "target", what of their settings is not MySQL's
+// default, and of the binary log in any case: "name=value name=value …", in order. Folders and ports are left out.
+func ServerSettings(ctx context.Context, p Plan) (settings map[string]string, err error) {
+	dir, err := os.MkdirTemp("", "binseal-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	a, err := newArena(ctx, dir, p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	settings = map[string]string{}
+	for name, s := range map[string]*testmysql.Server{"source": a.source, "target": a.target} {
+		// MySQL manual, "The variables_info Table": COMPILED is the default, DYNAMIC what the server or a session has set since.
+		rows, err := s.Query(ctx, `SELECT CONCAT(VARIABLE_NAME,'=',VARIABLE_VALUE) FROM performance_schema.variables_info JOIN performance_schema.global_variables USING (VARIABLE_NAME)
+			WHERE VARIABLE_SOURCE<>'COMPILED' AND VARIABLE_VALUE NOT LIKE '%/%' AND VARIABLE_NAME NOT IN ('port','admin_port') OR VARIABLE_NAME IN ('log_bin','log_replica_updates')
+			ORDER BY VARIABLE_NAME`)
+		if err != nil {
+			return nil, err
+		}
+		var all []string
+		for _, row := range rows {
+			all = append(all, row[0])
+		}
+		settings[name] = strings.Join(all, " ")
+	}
+	return settings, nil
+}
+
 // logWriters is the option of both servers for Plan.LogWriters.
 func logWriters(p Plan) []string {
 	if !p.LogWriters {

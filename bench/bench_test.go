@@ -108,6 +108,10 @@ func TestCatchUpInSmall(t *testing.T) {
 	var told bytes.Buffer
 	p := Plan{Name: "small", Workloads: []*Workload{secondary()}, Rounds: 1, Size: 0.002, Seed: 1, Out: &told,
 		Contenders: []Contender{Native(4, true), Pipe(), Binseal(Split, binary, DaemonOptions{Mode: "split"})}}
+	var err error
+	if p.Settings, err = ServerSettings(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 	runs, err := CatchUp(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +119,11 @@ func TestCatchUpInSmall(t *testing.T) {
 	for _, r := range runs {
 		if !r.Equal || r.Transactions != 200 || r.Changes != 600 || r.TargetCPU <= 0 {
 			t.Errorf("run %+v: want both sides equal, 200 transactions of 3 changes, and time of the target's processor", r)
+		}
+	}
+	for _, want := range []string{"innodb_redo_log_encrypt=ON", "log_bin=ON", "require_secure_transport=ON", "innodb_buffer_pool_size=2147483648"} {
+		if !strings.Contains(p.Settings["target"]+" ", want+" ") {
+			t.Errorf("the target's settings %q are without %s", p.Settings["target"], want)
 		}
 	}
 	folder := t.TempDir()

@@ -32,6 +32,7 @@ type Run struct {
 type Plan struct {
 	Name       string // Of the results' files.
 	Machine    Machine
+	Settings   map[string]string // Of both servers, for the report; see ServerSettings.
 	Workloads  []*Workload
 	Contenders []Contender
 	Rounds     int

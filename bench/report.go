@@ -17,7 +17,7 @@ type Results struct {
 	Name     string            `json:"name"`
 	At       time.Time         `json:"at"`
 	Machine  Machine           `json:"machine"`
-	Settings map[string]string `json:"server_settings"` // Of both servers, beside their defaults.
+	Settings map[string]string `json:"server_settings"` // Of both servers; see ServerSettings.
 	Size     Size              `json:"size"`
 	Seed     uint64            `json:"seed"`
 	Rounds   int               `json:"rounds"`
@@ -105,7 +105,7 @@ func median(rounds []Run) Summary {
 // Report prints the table and writes it into a folder, under the plan's name: JSON, Markdown, and a chart for each
 // workload.
 func Report(folder string, p Plan, runs []Run) error {
-	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: settings(p), Size: p.Size, Seed: p.Seed, Rounds: p.Rounds,
+	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: p.Settings, Size: p.Size, Seed: p.Seed, Rounds: p.Rounds,
 		Runs: runs, Summary: Summarise(p, runs)}
 	table := r.markdown(p)
 	files := map[string]string{p.Name + ".md": table}
@@ -136,10 +136,9 @@ func write(folder string, p Plan, results any, files map[string]string, table st
 
 // head names the machine and the conditions.
 func head(title string, at time.Time, p Plan) string {
-	s := settings(p)
 	return fmt.Sprintf("# %s\n\n%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d. `%s` with %s.\n\nSettings: source `%s`; target `%s`.\n",
 		title, at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed,
-		strings.Join(p.Machine.Command, " "), p.Machine.Daemon, s["source"], s["target"])
+		strings.Join(p.Machine.Command, " "), p.Machine.Daemon, p.Settings["source"], p.Settings["target"])
 }
 
 // markdown is the table of all workloads.
@@ -177,22 +176,6 @@ func orNothing(n int64) string {
 		return ""
 	}
 	return fmt.Sprint(n)
-}
-
-// settings are the flags of both servers that are not defaults and bear on speed.
-func settings(p Plan) map[string]string {
-	common := fmt.Sprintf("innodb_buffer_pool_size=%dM %s innodb_flush_log_at_trx_commit=2 innodb_doublewrite=OFF", bufferPoolMB, strings.TrimPrefix(redoLog, "--"))
-	if p.LogWriters {
-		common += " innodb_log_writer_threads=ON"
-	}
-	log := " log_bin sync_binlog=0 binlog_encryption=ON log_replica_updates=ON"
-	if p.NoTargetLog {
-		log = " skip_log_bin"
-	}
-	return map[string]string{
-		"source": common + " performance_schema=OFF log_bin gtid_mode=ON sync_binlog=0 binlog_encryption=ON binlog_row_metadata=FULL",
-		"target": common + " performance_schema=ON" + log + " gtid_mode=ON default_table_encryption=ON innodb_redo_log_encrypt=ON innodb_undo_log_encrypt=ON require_secure_transport=ON local_infile=ON",
-	}
 }
 
 // Here describes this machine.
@@ -250,6 +233,6 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 		Size     Size              `json:"size"`
 		Seed     uint64            `json:"seed"`
 		Runs     []Steady          `json:"runs"`
-	}{at, p.Machine, settings(p), p.Size, p.Seed, runs}
+	}{at, p.Machine, p.Settings, p.Size, p.Seed, runs}
 	return write(folder, p, results, map[string]string{p.Name + ".md": b.String()}, b.String())
 }

@@ -80,9 +80,12 @@ func run(ctx context.Context, o options) error {
 		}
 		p.Machine.Daemon += ", before: " + other
 	}
+	p.LogWriters = o.Experiment == "steady"
+	if p.Settings, err = bench.ServerSettings(ctx, p); err != nil {
+		return err
+	}
 	switch o.Experiment {
 	case "steady":
-		p.LogWriters = true
 		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders})
 		if len(runs) > 0 {
 			err = errors.Join(err, bench.ReportSteady(o.Results, p, runs))
