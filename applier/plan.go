@@ -149,8 +149,8 @@ func (tc *tableChanges) rewrites(c *netChange) (bool, error) {
 // in either order of ids. Row 1 gives up 'a' and row 2 takes it: row 1 is deleted before all updates and inserted
 // after them. Every value that an update takes is then free when it runs, also in cycles: of two rows that swap,
 // both give and take, and both are deleted and inserted. crowded reports that a value is taken which was given up, in this
-// epoch or lately (unique.go). Values are compared by their hashes of 64 bits: of two that share one, a row is written anew
-// and a table travels on one session without need.
+// epoch or lately (unique.go). Values are compared by their hashes of 64 bits: where two share one, rows are deleted and
+// inserted, and a table travels on one session, without need.
 func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentValues) (crowded bool, err error) {
 	var given, taken []movedValue
 	of := spent.hash([]byte(tc.def().Schema + "\x00" + tc.def().Name + "\x00" + k.Name)) // Tells the values of different keys apart.
@@ -184,6 +184,14 @@ func (tc *tableChanges) entangle(rows []plannedRow, k *schema.Key, spent *spentV
 			givers[v.hash] = v.update
 		}
 		crowded = spent.blind()
+		if len(givers) < len(given) { // The values given up are distinct, their hashes are not: who takes which is not known.
+			crowded = true
+			for _, v := range given {
+				if v.update != noRow {
+					rows[v.update].entangled = true
+				}
+			}
+		}
 		for _, v := range taken {
 			i, ok := givers[v.hash]
 			if ok && i != noRow && v.update != noRow && i != v.update {

@@ -43,7 +43,11 @@ func (s *scene) merge(t *rapid.T, tb testing.TB, rows []change.Row) *epoch {
 }
 
 func mustPlan(t *rapid.T, e *epoch, shards int) *plan {
-	p, err := planEpoch(e, shards, newSpentValues())
+	spent := newSpentValues()
+	if hash := spent.hash; rapid.Bool().Draw(t, "values share hashes") {
+		spent.hash = func(value []byte) uint64 { return hash(value) & 3 }
+	}
+	p, err := planEpoch(e, shards, spent)
 	if err != nil {
 		t.Fatal(err)
 	}

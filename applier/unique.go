@@ -30,14 +30,15 @@ const (
 // spentValues remembers the unique values that were given up lately, by hash. Epochs must be planned in their order, one
 // after the other, by whichever goroutine.
 type spentValues struct {
-	seed       maphash.Seed
+	hash       func(value []byte) uint64
 	young, old map[uint64]struct{} // A value is in one of them for spentFor to twice that.
 	since      time.Time           // Of young.
 	blindUntil time.Time           // Values may have been given up that are not known.
 }
 
 func newSpentValues() *spentValues {
-	return &spentValues{seed: maphash.MakeSeed(), young: map[uint64]struct{}{}, since: time.Now()}
+	seed := maphash.MakeSeed()
+	return &spentValues{hash: func(value []byte) uint64 { return maphash.Bytes(seed, value) }, young: map[uint64]struct{}{}, since: time.Now()}
 }
 
 // unknown says that values were given up of which nothing is known.
@@ -86,5 +87,3 @@ func (s *spentValues) has(value uint64) bool {
 	_, old := s.old[value]
 	return young || old
 }
-
-func (s *spentValues) hash(value []byte) uint64 { return maphash.Bytes(s.seed, value) }

@@ -61,8 +61,9 @@ func newArena(ctx context.Context, dir string, p Plan) (a *arena, err error) {
 	return a, errors.Join(a.source.CreateReplicationUser(ctx, "repl", a.password), a.target.CreateApplierUser(ctx, "applier", a.password, schemaName))
 }
 
-// ServerSettings starts a plan's servers and asks both, "source" and "target", what of their settings is not MySQL's
-// default, and of the binary log in any case: "name=value name=value …", in order. Folders and ports are left out.
+// ServerSettings starts a plan's servers and asks both, "source" and "target", for the settings that they were given, and
+// whether they write a binary log: "name=value name=value …", in order. Folders and ports are left out, and what a contender
+// sets later.
 func ServerSettings(ctx context.Context, p Plan) (settings map[string]string, err error) {
 	dir, err := os.MkdirTemp("", "binseal-bench-")
 	if err != nil {

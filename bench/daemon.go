@@ -119,7 +119,8 @@ func (d *daemon) status(ctx context.Context) (st stream.Status, err error) {
 	return st, err
 }
 
-// allocations is how often the daemon has taken memory from its heap since its start.
+// allocations is how often the daemon has taken memory from its heap since its start. What a processor has taken since its
+// last span was full is not in it yet: up to some thousand small ones.
 func (d *daemon) allocations(ctx context.Context) (n float64, err error) {
 	const name = "go_memstats_mallocs_total "
 	page, err := d.get(ctx, "/metrics")
@@ -127,12 +128,13 @@ func (d *daemon) allocations(ctx context.Context) (n float64, err error) {
 		return 0, err
 	}
 	defer page.Close()
-	for lines := bufio.NewScanner(page); lines.Scan(); {
+	lines := bufio.NewScanner(page)
+	for lines.Scan() {
 		if text, ok := strings.CutPrefix(lines.Text(), name); ok {
 			return strconv.ParseFloat(text, 64)
 		}
 	}
-	return 0, errors.New("the daemon's metrics have no " + name)
+	return 0, errors.Join(lines.Err(), errors.New("the daemon's metrics have no "+name))
 }
 
 // ask reads a page of the daemon's into v.

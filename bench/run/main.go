@@ -184,7 +184,7 @@ func (o options) fits() error {
 			return fmt.Errorf("%s has no %s", o.Experiment, option)
 		}
 	}
-	followers := bench.Followers()
+	followers := bench.Followers(o.plan())
 	if o.Experiment == "catch-up" {
 		followers = nil
 		for _, c := range o.contenders() {
