@@ -129,10 +129,6 @@ func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, e
 	byColumns := map[string]*joinedUpdates{}
 	var buf []byte
 	for _, c := range s.rows {
-		zero, err := l.HasEnumZero(c.after, nil)
-		if err != nil {
-			return nil, nil, err
-		}
 		ch, err := l.Changed(buf, c.before, c.after)
 		if err != nil {
 			return nil, nil, err
@@ -140,7 +136,7 @@ func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, e
 		buf = ch.Columns
 		switch {
 		case !ch.Any: // Changed and changed back within the epoch.
-		case zero || !ch.Joins:
+		case !ch.Joins:
 			single = append(single, c)
 		default:
 			g := byColumns[string(ch.Columns)]

@@ -48,6 +48,30 @@ func TestHasEnumZero(t *testing.T) {
 	}
 }
 
+// A row that comes to hold index 0, or keeps it, shares no statement with others: all of them would have to be lenient.
+func TestEnumZeroDoesNotJoin(t *testing.T) {
+	generated := enumColumn("g", "'a'")
+	generated.column.Generated = schema.VirtualColumn
+	m, def := tableOf(intColumn("id"), enumColumn("e", "'a'"), intColumn("v"), generated)
+	def.Identity = &schema.Key{Name: "PRIMARY", NotNull: true, Weighed: true, Parts: []schema.KeyPart{{Column: 0}}}
+	l := mustBind(t, m, def)
+	row := func(e, v, g byte) []byte { return image(int4(7), []byte{e}, int4(int32(v)), []byte{g}) }
+	for name, c := range map[string]struct {
+		before, after []byte
+		joins         bool
+	}{
+		"a member":                 {row(1, 1, 1), row(1, 2, 1), true},
+		"to index 0":               {row(1, 1, 1), row(0, 1, 1), false},
+		"keeps index 0":            {row(0, 1, 1), row(0, 2, 1), false},
+		"from index 0 to a member": {row(0, 1, 1), row(1, 1, 1), true},
+		"one that is computed":     {row(1, 1, 0), row(1, 2, 0), true},
+	} {
+		if ch, err := l.Changed(nil, c.before, c.after); err != nil || !ch.Any || ch.Joins != c.joins {
+			t.Errorf("%s: %+v, %v", name, ch, err)
+		}
+	}
+}
+
 // Every path of AppendAgain on damaged images: an error, never a panic.
 func TestAppendAgainOnDamagedImages(t *testing.T) {
 	m, def := tableOf(intColumn("id"), enumColumn("e", "'a'"), intColumn("v"))

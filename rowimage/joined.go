@@ -28,7 +28,7 @@ type Changed struct {
 	Columns []byte // The bitmap of columns that AppendSet would write.
 	Any     bool   // There is one that differs.
 	Beyond  bool   // There is one that differs and is not JSON.
-	Joins   bool   // The row may share a statement with others of the same Columns.
+	Joins   bool   // The row may share a statement with others of the same Columns. One with index 0 of an ENUM may not, changed or not.
 }
 
 // Changed finds out what an update from before to after writes. buf is scratch for the bitmap.
@@ -51,6 +51,7 @@ func (l *Layout) Changed(buf, before, after []byte) (ch Changed, err error) {
 			return ch, l.valueError(i, errShort)
 		}
 		c := &l.columns[i]
+		ch.Joins = ch.Joins && !c.enumZero(cell{value: v, null: null})
 		differs := oldNull != null || !bytes.Equal(old, v)
 		if !c.written || !differs && !c.onUpdate {
 			continue
