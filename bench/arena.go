@@ -38,6 +38,8 @@ type arena struct {
 	changes      int64          // Rows that it inserts, updates and deletes, as the source counts: with those rolled back for a deadlock.
 	logBytes     uint64
 
+	looked time.Time // When nativeHas last looked whether the replica runs.
+
 	follow func(context.Context) error // Of a steady run: what happens while a contender follows.
 }
 
@@ -85,7 +87,8 @@ func ServerSettings(ctx context.Context, p Plan) (settings map[string]string, er
 	for name, s := range map[string]*testmysql.Server{"source": a.source, "target": a.target} {
 		// MySQL manual, "The variables_info Table": COMPILED is the default, DYNAMIC what the server or a session has set since.
 		rows, err := s.Query(ctx, `SELECT CONCAT(VARIABLE_NAME,'=',VARIABLE_VALUE) FROM performance_schema.variables_info JOIN performance_schema.global_variables USING (VARIABLE_NAME)
-			WHERE VARIABLE_SOURCE<>'COMPILED' AND VARIABLE_VALUE NOT LIKE '%/%' AND VARIABLE_NAME NOT IN ('port','admin_port') OR VARIABLE_NAME IN ('log_bin','log_replica_updates')
+			WHERE VARIABLE_SOURCE<>'COMPILED' AND VARIABLE_VALUE NOT LIKE '%/%' AND VARIABLE_NAME NOT IN ('port','admin_port')
+				OR VARIABLE_NAME REGEXP '^(log_bin|log_replica_updates|innodb_log_writer_threads|replica_(checkpoint|parallel_type|pending|preserve).*|binlog_(transaction|group_commit|row|checksum).*)$'
 			ORDER BY VARIABLE_NAME`)
 		if err != nil {
 			return nil, err
@@ -160,7 +163,9 @@ func (a *arena) prepare(ctx context.Context, w *Workload, p Plan) error {
 	if err != nil {
 		return err
 	}
-	a.changes = after - before
+	if a.changes = after - before; w.changes != nil {
+		a.changes = w.changes(p.Size) * int64(max(1, p.Times))
+	}
 	if a.end, err = a.executed(ctx); err != nil {
 		return err
 	}

@@ -45,6 +45,55 @@ func TestSummaryIsTheMedianAndTheRatioToNativesBest(t *testing.T) {
 	}
 }
 
+// Behind the first round only the fastest of native replication's settings run, and what runs once does not; where each is
+// measured by itself, all do.
+func TestLaterRoundsHaveTheFastestOfNative(t *testing.T) {
+	first := []Run{{Contender: "native 1", Seconds: 9}, {Contender: "native 4", Seconds: 5}, {Contender: "native 8", Seconds: 4}, {Contender: MysqlBinlog, Seconds: 1}, {Contender: Split, Seconds: 20}}
+	names := func(against string) (all []string) {
+		var contenders []Contender
+		for _, r := range first {
+			contenders = append(contenders, Contender{Name: r.Contender, Once: r.Contender == MysqlBinlog, Against: against})
+		}
+		for _, c := range later(contenders, first) {
+			all = append(all, c.Name)
+		}
+		return all
+	}
+	if diff := cmp.Diff([]string{"native 4", "native 8", Split}, names("")); diff != "" {
+		t.Errorf("in competition (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"native 1", "native 4", "native 8", Split}, names("native 1")); diff != "" {
+		t.Errorf("by itself (-want +got):\n%s", diff)
+	}
+}
+
+func TestSteadyReportHasTheRoundInTheMiddle(t *testing.T) {
+	run := func(contender string, rate, round int, reached, p99 float64) Steady {
+		return Steady{Contender: contender, Asked: rate, Round: round, Reached: reached, P99: p99}
+	}
+	folder := t.TempDir()
+	p := Plan{Name: "steady", Rounds: 3, Out: io.Discard}
+	err := ReportSteady(folder, p, []Steady{
+		run("native 4", 1000, 1, 1000, 5), run("binseal auto", 1000, 1, 999, 40), run("native 4", 1000, 2, 1000, 7), run("binseal auto", 1000, 2, 1000, 20),
+		run("native 4", 1000, 3, 1000, 6), run("binseal auto", 1000, 3, 1000, 10), run("native 4", 5000, 1, 4100, 12000), run("native 4", 5000, 2, 4200, 11000),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wants := range map[string][]string{
+		"steady.md": {"| 1000 | 1000 | native 4 | 0.0 | 6.0 (5.0–7.0) |", "| 1000 | 1000 | binseal auto | 0.0 | 20.0 (10.0–40.0) |", "| 5000 | 4200 (less) | native 4 | 0.0 | 11000.0 (11000.0–12000.0) |",
+			"(steady-1000.svg)"},
+		"steady-1000.svg": {">20 (p50 0)<"}, "steady-5000.svg": {"</svg>"}, "steady.json": {`"round": 3`},
+	} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		for _, want := range wants {
+			if err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("%s: %v, without %q:\n%s", name, err, want, text)
+			}
+		}
+	}
+}
+
 // A backlog whose statements find no rows is not the load that is spoken of.
 func TestABacklogThatDoesTooLittleIsRefused(t *testing.T) {
 	for _, c := range []struct {

@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,7 +51,8 @@ type Plan struct {
 }
 
 // CatchUp runs each contender over the same backlog of each workload, round by round, all in turn within a round; each
-// round begins with another one. What was run before an error is returned with it.
+// round begins with another one. Of native replication's settings the first round finds the fastest; finalists of them run in
+// the others. What was run before an error is returned with it.
 func CatchUp(ctx context.Context, p Plan) ([]Run, error) {
 	var all []Run
 	for _, w := range p.Workloads {
@@ -77,12 +81,13 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 		return nil, err
 	}
 	fmt.Fprintf(p.Out, "%s: %s; %d transactions, %d row changes, %d MB of log, made in %s\n", w.Name, w.About, a.transactions, a.changes, a.logBytes>>20, time.Since(began).Round(time.Second))
+	contenders := p.Contenders
 	for round := 1; round <= p.Rounds; round++ {
-		for i := range p.Contenders {
-			c := p.Contenders[(i+round-1)%len(p.Contenders)]
-			if c.Once && round > 1 {
-				continue
-			}
+		if round == 2 {
+			contenders = later(contenders, runs)
+		}
+		for i := range contenders {
+			c := contenders[(i+round-1)%len(contenders)]
 			r, err := a.measure(ctx, w, c, round)
 			if err != nil {
 				return runs, fmt.Errorf("%s, round %d: %w", c.Name, round, err)
@@ -93,6 +98,25 @@ func catchUp(ctx context.Context, p Plan, w *Workload) (runs []Run, err error) {
 		}
 	}
 	return runs, nil
+}
+
+// finalists is how many of native replication's settings run in more than one round.
+const finalists = 2
+
+// later are the contenders of the rounds behind the first, which runs are given of: those that run once are out, and of native
+// replication's settings, where they compete with each other, all but the fastest.
+func later(contenders []Contender, first []Run) []Contender {
+	seconds := map[string]float64{}
+	for _, r := range first {
+		seconds[r.Contender] = r.Seconds
+	}
+	natives := slices.DeleteFunc(slices.Clone(contenders), func(c Contender) bool { return !strings.HasPrefix(c.Name, nativePrefix) || c.Against != "" })
+	slices.SortFunc(natives, func(a, b Contender) int { return cmp.Compare(seconds[a.Name], seconds[b.Name]) })
+	out := map[string]bool{}
+	for _, c := range natives[min(finalists, len(natives)):] {
+		out[c.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(contenders), func(c Contender) bool { return c.Once || out[c.Name] })
 }
 
 // discard removes the folder of a run's configs and logs, unless the run failed: its error points there.

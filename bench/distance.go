@@ -24,9 +24,10 @@ func far(name string, o DaemonOptions, d time.Duration, run func(context.Context
 	}}
 }
 
-// slowCommit is a contender on a target whose commits take d longer, as on storage that waits for a quorum of disks far
-// away. The server itself waits: with a binary log, binlog_group_commit_sync_delay holds each group of commits back
-// before it is synced, after the rows were written and before anybody is answered.
+// slowCommitNote says how slowCommit makes commits slow.
+const slowCommitNote = "\nThe target itself makes its commits slower, as storage does that waits for a quorum of disks far away: `binlog_group_commit_sync_delay` holds each group of commits back before its log is synced, after the rows were written and before anybody is answered.\n"
+
+// slowCommit is a contender on a target whose commits take d longer; see slowCommitNote.
 func slowCommit(c Contender, d time.Duration) Contender {
 	return Contender{Name: fmt.Sprintf("%s, commit +%d ms", c.Name, d.Milliseconds()), run: func(ctx context.Context, a *arena, r *Run) error {
 		if err := a.target.Run(ctx, fmt.Sprintf("SET GLOBAL binlog_group_commit_sync_delay=%d", d.Microseconds())); err != nil {
@@ -36,11 +37,13 @@ func slowCommit(c Contender, d time.Duration) Contender {
 	}}
 }
 
+const commitPlan = "distance-commit"
+
 // DistancePlans compare catch-up near and far from the target: with a longer round trip, and with longer commits. Each
 // contender is measured by itself with nothing added.
 func DistancePlans(p Plan, binary string) []Plan {
 	near := []Contender{Binseal(StrictMode, binary, DaemonOptions{Mode: "strict"}), Binseal(Split, binary, DaemonOptions{Mode: "split"})}
-	trip, commit := p.named("distance-round-trip"), p.named("distance-commit")
+	trip, commit := p.named("distance-round-trip"), p.named(commitPlan)
 	trip.Ratio, commit.Ratio = "its own rate with +0 ms", "its own rate with +0 ms"
 	for i, mode := range []string{"strict", "split"} {
 		for _, ms := range []time.Duration{0, 1, 5, 20} {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -146,9 +147,15 @@ func (r *Results) markdown(p Plan) string {
 	var b strings.Builder
 	b.WriteString(head("Catch-up: "+p.Name, r.At, p))
 	fmt.Fprintf(&b, "\n%d rounds in turn, medians (of two rounds their mean). Each run began from the same copy of the target and ended with both sides equal, byte by byte. The backlog is %d times the size's.\n", r.Rounds, max(1, p.Times))
+	if p.Ratio == "" && p.Rounds > 1 {
+		fmt.Fprintf(&b, "\nOf native replication's settings the %d that were the fastest in a workload's first round ran in the others; its best is the fastest of all lines.\n", finalists)
+	}
+	if strings.HasPrefix(p.Name, commitPlan) {
+		b.WriteString(slowCommitNote)
+	}
 	against := cmp.Or(p.Ratio, "the best native of this run")
 	for _, w := range p.Workloads {
-		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | CPU µs a row, all | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | rounds | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | CPU µs a row, all | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
 		for _, s := range r.Summary {
 			if s.Workload != w.Name {
 				continue
@@ -157,7 +164,7 @@ func (r *Results) markdown(p Plan) string {
 			if s.Goal > 0 {
 				goal = fmt.Sprintf("≥ %g×", s.Goal)
 			}
-			fmt.Fprintf(&b, "| %s | %.2f (%.2f–%.2f) | %.0f | %.0f | %.2f | %.2f | %.1f | %s | %s | %s |\n", strings.ReplaceAll(s.Contender, "|", `\|`), s.Seconds, s.Fastest, s.Slowest,
+			fmt.Fprintf(&b, "| %s | %d | %.2f (%.2f–%.2f) | %.0f | %.0f | %.2f | %.2f | %.1f | %s | %s | %s |\n", strings.ReplaceAll(s.Contender, "|", `\|`), s.Rounds, s.Seconds, s.Fastest, s.Slowest,
 				s.TrxPerS, s.RowsPerS, s.DaemonCPU, s.TargetCPU, s.CPUPerRow, orNothing(s.PeakRSS>>20), ratio(s.Ratio), goal)
 		}
 	}
@@ -218,21 +225,37 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 	var b strings.Builder
 	b.WriteString(head("Steady state", at, p))
 	b.WriteString("\nClients write oltp's transactions at a fixed rate; one more commits a mark every 5 ms. Lag: from the answer to a mark's COMMIT on the source until the mark can be read on the target, both on one clock. The marks count as transactions, and reading them, every half millisecond, in the target's CPU. Each run ended with both sides equal.\n\n")
+	fmt.Fprintf(&b, "%d rounds in turn: each line is the round whose p99 is in the middle. A run in which the source reached less than %.0f %% of its rate says so: its clients waited, and its lag is that of a lighter load.\n\n", p.Rounds, short*100)
+	if slices.ContainsFunc(runs, func(s Steady) bool { return strings.Contains(s.Contender, ", commit +") }) {
+		b.WriteString(strings.TrimSpace(slowCommitNote) + "\n\n")
+	}
 	if p.LogWriters {
 		b.WriteString(steadyNote + "\n\n")
 	}
 	b.WriteString(
-		"| trx/s asked | reached | | p50 ms | p99 ms | max ms | daemon CPU ms per 1000 trx | target CPU ms per 1000 trx |\n|---|---|---|---|---|---|---|---|\n")
-	for _, s := range runs {
-		fmt.Fprintf(&b, "| %d | %.0f | %s | %.1f | %.1f | %.1f | %.0f | %.0f |\n", s.Asked, s.Reached, s.Contender, s.P50, s.P99, s.Max, s.DaemonCPU, s.TargetCPU)
+		"| trx/s asked | reached | | p50 ms | p99 ms (lowest–highest) | max ms | daemon CPU ms per 1000 trx | target CPU ms per 1000 trx |\n|---|---|---|---|---|---|---|---|\n")
+	middle, low, high := middles(runs)
+	files := map[string]string{}
+	for i, s := range middle {
+		less := ""
+		if s.Reached < short*float64(s.Asked) {
+			less = " (less)"
+		}
+		fmt.Fprintf(&b, "| %d | %.0f%s | %s | %.1f | %.1f (%.1f–%.1f) | %.1f | %.0f | %.0f |\n", s.Asked, s.Reached, less, s.Contender, s.P50, s.P99, low[i], high[i], s.Max, s.DaemonCPU, s.TargetCPU)
+		files[fmt.Sprintf("%s-%d.svg", p.Name, s.Asked)] = chartSteady(s.Asked, middle)
 	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(&b, "\n![%s](%s)\n", strings.TrimSuffix(name, ".svg"), name)
+	}
+	files[p.Name+".md"] = b.String()
 	results := struct {
 		At       time.Time         `json:"at"`
 		Machine  Machine           `json:"machine"`
 		Settings map[string]string `json:"server_settings"`
 		Size     Size              `json:"size"`
 		Seed     uint64            `json:"seed"`
+		Rounds   int               `json:"rounds"`
 		Runs     []Steady          `json:"runs"`
-	}{at, p.Machine, p.Settings, p.Size, p.Seed, runs}
-	return write(folder, p, results, map[string]string{p.Name + ".md": b.String()}, b.String())
+	}{at, p.Machine, p.Settings, p.Size, p.Seed, p.Rounds, runs}
+	return write(folder, p, results, files, b.String())
 }

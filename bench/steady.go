@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // Steady is the lag at a fixed rate of the source.
 type Steady struct {
 	Contender string  `json:"contender"`
+	Round     int     `json:"round"`
 	Asked     int     `json:"transactions_per_second_asked"`
-	Reached   float64 `json:"transactions_per_second"` // What the source did.
+	Reached   float64 `json:"transactions_per_second"` // What the source did, the marks among them.
 	Marks     int     `json:"marks"`                   // How many commits were timed.
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
@@ -26,10 +28,10 @@ type Steady struct {
 	TargetCPU float64 `json:"target_cpu_ms_per_1000_transactions"`
 }
 
-// SteadyPlan is what RunSteady does.
+// SteadyPlan is what RunSteady does, Plan.Rounds times.
 type SteadyPlan struct {
 	Plan
-	Rates  []int         // Transactions per second; distant contenders run at the first.
+	Rates  []int         // Transactions per second; distant contenders run at distantRate, or at the first.
 	For    time.Duration // Measured; the seconds of warmUp come before.
 	Binary string
 	Only   []string // Names of the contenders to run, as Followers has them; all when empty.
@@ -40,27 +42,29 @@ const steadyNote = "Both servers have `innodb_log_writer_threads=ON`. Without th
 
 // Of a steady run.
 const (
-	warmUp    = 5 * time.Second
-	markEvery = 5 * time.Millisecond
+	warmUp      = 5 * time.Second
+	markEvery   = 5 * time.Millisecond
+	marks       = int(time.Second / markEvery) // Each second, a part of the rate.
+	distantRate = 2000
 )
 
 // RunSteady lets clients write oltp's transactions at a fixed rate while one marks its commits, and times when the marks
 // can be read on the target. Both ends are on this machine and its one clock.
 func RunSteady(ctx context.Context, p SteadyPlan) ([]Steady, error) {
 	var all []Steady
-	for i, rate := range p.Rates {
+	for _, rate := range p.Rates {
 		follow := p.followers()
-		if i == 0 {
+		if rate == distantRate || rate == p.Rates[0] && !slices.Contains(p.Rates, distantRate) {
 			follow = append(follow, p.distant()...)
 		}
-		for _, c := range follow {
-			if len(p.Only) > 0 && !slices.Contains(p.Only, c.Name) {
-				continue
-			}
+		follow = slices.DeleteFunc(follow, func(c Contender) bool { return len(p.Only) > 0 && !slices.Contains(p.Only, c.Name) })
+		for i := range p.Rounds * len(follow) {
+			round, c := i/len(follow)+1, follow[i%len(follow)]
 			s, err := p.steady(ctx, c, rate)
 			if err != nil {
-				return all, fmt.Errorf("%s at %d transactions/s: %w", c.Name, rate, err)
+				return all, fmt.Errorf("%s at %d transactions/s, round %d: %w", c.Name, rate, round, err)
 			}
+			s.Round = round
 			fmt.Fprintf(p.Out, "steady %6d/s  %-36s reached %6.0f/s  lag p50 %7.1f  p99 %7.1f  max %7.1f ms  cpu/1000 trx: daemon %5.1f target %6.1f ms\n",
 				rate, s.Contender, s.Reached, s.P50, s.P99, s.Max, s.DaemonCPU, s.TargetCPU)
 			all = append(all, s)
@@ -134,7 +138,7 @@ func Followers(plan Plan) []string {
 
 // followers are native replication and binseal, near the target.
 func (p SteadyPlan) followers() []Contender {
-	return []Contender{nativeFollower(4, true), nativeFollower(16, true), nativeFollower(16, false),
+	return []Contender{nativeFollower(4, true), nativeFollower(16, true), nativeFollower(4, false), nativeFollower(16, false),
 		{Name: "binseal auto", run: p.near(DaemonOptions{Mode: "auto"})}, {Name: "binseal strict", run: p.near(DaemonOptions{Mode: "strict"})}}
 }
 
@@ -253,7 +257,7 @@ func (m *marking) client(ctx context.Context, k int) (n int, err error) {
 		return 0, err
 	}
 	rnd := rand.New(rand.NewPCG(m.seed, uint64(k)))
-	every := time.Second * steadyClients / time.Duration(m.rate)
+	every := time.Second * steadyClients / time.Duration(max(1, m.rate-marks))
 	next := time.Now().Add(every * time.Duration(k) / steadyClients)
 	for ; ; n++ {
 		select {
@@ -339,4 +343,32 @@ func (s *Steady) evaluate(committed, seen []time.Time) {
 	slices.Sort(lags)
 	at := func(q float64) float64 { return lags[int(q*float64(len(lags)-1))] }
 	s.Marks, s.P50, s.P99, s.Max = len(lags), at(0.5), at(0.99), lags[len(lags)-1]
+}
+
+// short is the share of the asked rate below which a run has not had the load that it was to have.
+const short = 0.97
+
+// middles are, of each contender at each rate, in the order of the first round, the round whose p99 is in the middle (of an even
+// number the better one) with the lowest and the highest p99.
+func middles(runs []Steady) (middle []Steady, low, high []float64) {
+	type who struct {
+		rate int
+		name string
+	}
+	of := map[who][]Steady{}
+	var order []who
+	for _, s := range runs {
+		w := who{s.Asked, s.Contender}
+		if of[w] == nil {
+			order = append(order, w)
+		}
+		of[w] = append(of[w], s)
+	}
+	for _, w := range order {
+		rounds := of[w]
+		slices.SortFunc(rounds, func(a, b Steady) int { return cmp.Compare(a.P99, b.P99) })
+		middle = append(middle, rounds[(len(rounds)-1)/2])
+		low, high = append(low, rounds[0].P99), append(high, rounds[len(rounds)-1].P99)
+	}
+	return middle, low, high
 }

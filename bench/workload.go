@@ -22,7 +22,8 @@ type Workload struct {
 	// Heavy workloads are left out of a quick run.
 	Heavy bool
 
-	each    func(size Size) float64 // Row changes of a transaction; nil where DDL copies tables.
+	each    func(size Size) float64 // Row changes of a transaction; nil where there is DDL between.
+	changes func(size Size) int64   // Of the backlog, where the source counts more, since its DDL copies tables; nil elsewhere.
 	tables  func(size Size) []string
 	fill    func(size Size, rnd *rand.Rand, insert func(table, values string) error) error
 	backlog func(ctx context.Context, c *clients, size Size) error

@@ -43,8 +43,7 @@ func sbRow(rnd *rand.Rand, id, k int) string {
 	return fmt.Sprintf("(%d,%d,'%s','%s')", id, k, digits(rnd, 10), digits(rnd, 5))
 }
 
-// oltp is sysbench's oltp_write_only: of one table, an update of the indexed column, one of another, and a row deleted
-// and inserted again.
+// oltp is sysbench's oltp_write_only: an update of the indexed column, one of another, and a row deleted and inserted again.
 func oltp() *Workload {
 	w := &Workload{Name: "oltp", About: "sysbench oltp_write_only: 8 tables × 100k rows, 200k transactions of 4 statements, skewed keys", Goal: Goal{Split: 12, Strict: 6}}
 	w.each, w.tables, w.fill, w.backlog = rowsEach(4), sbtestTables, sbtestRows(100_000), writeOnly(100_000, skewed)
@@ -64,14 +63,16 @@ func writeOnly(rows int, draw func(*rand.Rand, int) int) func(context.Context, *
 	}
 }
 
-// writeOnlyText is one transaction of oltp on tables of so many rows. The columns are named, since ddl-mix adds some.
+// writeOnlyText is one transaction of oltp on tables of so many rows: as in sysbench's oltp_common.lua each update, and the
+// delete with its insert, draws a table. The columns are named, since ddl-mix adds some.
 func writeOnlyText(rnd *rand.Rand, rows int, draw func(*rand.Rand, int) int) string {
-	table, again := sbtest(rnd.IntN(sbTables)), draw(rnd, rows)
+	table := func() string { return sbtest(rnd.IntN(sbTables)) }
+	of, again := table(), draw(rnd, rows)
 	return transaction(
-		fmt.Sprintf("UPDATE %s SET k=k+1 WHERE id=%d", table, draw(rnd, rows)),
-		fmt.Sprintf("UPDATE %s SET c='%s' WHERE id=%d", table, digits(rnd, 10), draw(rnd, rows)),
-		fmt.Sprintf("DELETE FROM %s WHERE id=%d", table, again),
-		fmt.Sprintf("INSERT INTO %s (id,k,c,pad) VALUES %s", table, sbRow(rnd, again, draw(rnd, rows))))
+		fmt.Sprintf("UPDATE %s SET k=k+1 WHERE id=%d", table(), draw(rnd, rows)),
+		fmt.Sprintf("UPDATE %s SET c='%s' WHERE id=%d", table(), digits(rnd, 10), draw(rnd, rows)),
+		fmt.Sprintf("DELETE FROM %s WHERE id=%d", of, again),
+		fmt.Sprintf("INSERT INTO %s (id,k,c,pad) VALUES %s", of, sbRow(rnd, again, draw(rnd, rows))))
 }
 
 // insert is sysbench's oltp_insert: each client has its table.
@@ -131,7 +132,7 @@ func hot() *Workload {
 // secondary has unique and plain secondary keys over text under a case-insensitive collation.
 func secondary() *Workload {
 	const rows = 200_000
-	w := &Workload{Name: "secondary", About: "100k transactions of 3 statements on a table with a unique and two plain secondary keys over text (utf8mb4_0900_ai_ci)", Goal: Goal{Split: 4, Strict: 3}}
+	w := &Workload{Name: "secondary", About: "100k transactions of 3 statements on a table with a text key, a unique and a plain secondary key over text and one over an integer (utf8mb4_0900_ai_ci)", Goal: Goal{Split: 4, Strict: 3}}
 	w.each = rowsEach(3)
 	w.tables = func(Size) []string {
 		return []string{`CREATE TABLE customer (code VARCHAR(24) NOT NULL PRIMARY KEY, email VARCHAR(80) NOT NULL, name VARCHAR(60) NOT NULL, city VARCHAR(40) NOT NULL,
@@ -197,9 +198,10 @@ func nokey() *Workload {
 // ddlMix changes definitions between the transactions of oltp.
 func ddlMix() *Workload {
 	w := &Workload{Name: "ddl-mix", About: "40k transactions of oltp with a DDL after each 2,000: columns and indexes come and go, tables are made, swapped and dropped"}
+	const rounds = 20
 	w.tables, w.fill = sbtestTables, sbtestRows(20_000)
+	w.changes = func(size Size) int64 { return int64(size.of(40_000) / rounds * rounds * 4) }
 	w.backlog = func(ctx context.Context, c *clients, size Size) error {
-		const rounds = 20
 		for i := range rounds {
 			part := &clients{db: c.db, seed: c.seed + uint64(i), times: c.times}
 			err := part.each(ctx, sbClients, size.of(40_000)/rounds, func(rnd *rand.Rand, _ int) string { return writeOnlyText(rnd, size.of(20_000), skewed) })

@@ -22,7 +22,7 @@ func TestOptionsThatDoNotFit(t *testing.T) {
 		"a build of scaling":       {options{Experiment: "scaling", Before: "p"}, "scaling has no --before"},
 		"another build":            {options{Experiment: "catch-up", Before: "p", Contenders: []string{"binseal split", "binseal split before"}}, ""},
 		"a build not given":        {options{Experiment: "catch-up", Contenders: []string{"binseal split before"}}, `there is no "binseal split before"`},
-		"a quick contender":        {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 4"}}, ""},
+		"a quick contender":        {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 16 unordered"}}, ""},
 		"a contender not in quick": {options{Experiment: "catch-up", Quick: true, Contenders: []string{"native 16"}}, `there is no "native 16"`},
 	} {
 		err := c.o.fits()
