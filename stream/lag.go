@@ -35,6 +35,9 @@ type lagClock struct {
 	offsets  []clockOffset     // The last nine.
 	// offset from the record, until the first sample of this process.
 	recorded time.Duration
+	// frozen: whatever the source's end is, the target does not come to have it. The stream has halted, or the end has gone back:
+	// the source has lost a part of its log, and what it writes now bears numbers that the checkpoint already covers.
+	frozen bool
 
 	// What was received and not yet committed, oldest first, thinned: see received.
 	queue    []waiting
@@ -43,6 +46,7 @@ type lagClock struct {
 	applied  change.Checkpoint
 	gtids    change.GTIDSet // Parsed from applied, with the undecided: see settled.
 	caughtUp time.Time      // Source's clock; zero when never known.
+	caughtAt time.Time      // The same moment on the local clock; zero when it is from the record.
 
 	rates rates
 }
@@ -62,14 +66,34 @@ func (l *lagClock) restart(cp change.Checkpoint) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.applied.Source.ServerUUID != cp.Source.ServerUUID { // What was seen of another server says nothing about this one.
-		l.sampled, l.end, l.endGTIDs, l.sizes, l.offsets, l.rates = false, change.Position{}, change.GTIDSet{}, nil, nil, rates{}
+		l.sampled, l.frozen, l.end, l.endGTIDs, l.sizes, l.offsets, l.rates = false, false, change.Position{}, change.GTIDSet{}, nil, nil, rates{}
 	}
-	l.queue, l.applied, l.gtids = nil, cp, gtids
+	l.queue, l.gtids = nil, gtids
 	l.recorded = cp.ClockOffset
+	l.apply(cp)
 	if cp.CaughtUpAt.After(l.caughtUp) {
-		l.caughtUp = cp.CaughtUpAt
+		l.caughtUp, l.caughtAt = cp.CaughtUpAt, time.Time{}
 	}
 	return nil
+}
+
+// clockError is how far two clocks' difference may be from what the looks at the source say.
+const clockError = 100 * time.Millisecond
+
+// apply takes a checkpoint as the one that the target has. Its commit time is forgotten where it lies in the future, as a
+// session's SET timestamp can make it on sources that have no commit time in their log: it would hide how old the rest is.
+func (l *lagClock) apply(cp change.Checkpoint) {
+	if cp.CommitTime.Sub(l.now().Add(l.offset())) > clockError {
+		cp.CommitTime = time.Time{}
+	}
+	l.applied = cp
+}
+
+// freeze is called when the stream halts.
+func (l *lagClock) freeze() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = true
 }
 
 // received notes whole transactions, and the first parts of others, and gives each its place in the order.
@@ -89,14 +113,18 @@ func (l *lagClock) enqueue(t *change.Txn) {
 		return // Only a place in the log.
 	}
 	l.basis = t.Basis
-	if n := len(l.queue); n > 0 && t.CommitTime.Sub(l.queue[n-1].commit).Abs() < thin {
+	commit := t.CommitTime
+	if now := l.now().Add(l.offset()); commit.After(now) { // It cannot be younger than its arrival.
+		commit = now
+	}
+	if n := len(l.queue); n > 0 && commit.Sub(l.queue[n-1].commit).Abs() < thin {
 		l.queue[n-1].seq = l.seq
-		if t.CommitTime.Before(l.queue[n-1].commit) { // Commit times need not be in the log's order.
-			l.queue[n-1].commit = t.CommitTime
+		if commit.Before(l.queue[n-1].commit) { // Commit times need not be in the log's order.
+			l.queue[n-1].commit = commit
 		}
 		return
 	}
-	l.queue = append(l.queue, waiting{seq: l.seq, commit: t.CommitTime})
+	l.queue = append(l.queue, waiting{seq: l.seq, commit: commit})
 }
 
 // nearby is how old a transaction is at most that was committed a moment ago.
@@ -138,7 +166,8 @@ func (l *lagClock) committed(n uint64, cp change.Checkpoint, logBytes uint64) {
 		return 1
 	})
 	l.queue = slices.Delete(l.queue, 0, i)
-	l.applied, l.gtids = cp, gtids
+	l.gtids = gtids
+	l.apply(cp)
 	l.rates.applied += logBytes
 	l.know()
 }
@@ -161,16 +190,34 @@ func settled(cp change.Checkpoint) (change.GTIDSet, error) {
 // know moves caughtUp forward when the checkpoint covers the end last seen.
 func (l *lagClock) know() {
 	if l.sampled && l.covered() && l.sourceAt.After(l.caughtUp) {
-		l.caughtUp = l.sourceAt
+		l.caughtUp, l.caughtAt = l.sourceAt, l.askedAt
 	}
 }
 
-// covered reports whether the checkpoint covers the source's end as last seen.
+// covered reports whether the checkpoint covers the source's end as last seen, and the target follows that end.
 func (l *lagClock) covered() bool {
-	if l.applied.ByGTID {
+	switch {
+	case l.frozen:
+		return false
+	case l.applied.ByGTID:
 		return l.gtids.Contains(l.endGTIDs)
+	default:
+		return l.applied.Pos.Compare(l.end) >= 0
 	}
-	return l.applied.Pos.Compare(l.end) >= 0
+}
+
+// wentBack reports whether an end of the source lies before the one seen last. A domain of MariaDB may be taken out of the set
+// (FLUSH BINARY LOGS DELETE_DOMAIN_ID) and is not lost then.
+func (l *lagClock) wentBack(s sample) bool {
+	domains := s.gtids.Domains()
+	switch {
+	case !l.applied.ByGTID:
+		return s.end.Compare(l.end) < 0
+	case len(domains) > 0:
+		return slices.ContainsFunc(domains, func(d uint32) bool { return s.gtids.Last(d).GNO < l.endGTIDs.Last(d).GNO })
+	default:
+		return !s.gtids.Contains(l.endGTIDs)
+	}
 }
 
 // sample is one look at the source's end.
@@ -203,6 +250,12 @@ func (l *lagClock) see(s sample) {
 		return // The source has been switched meanwhile.
 	}
 	l.rates.tick(s.local, l.end, s.end, !l.covered())
+	l.frozen = l.frozen || l.sampled && l.wentBack(s)
+	if l.caughtUp.After(s.source) { // The source's clock was set back, or this server's is behind the last one's.
+		if l.caughtUp = (time.Time{}); !l.caughtAt.IsZero() {
+			l.caughtUp = s.source.Add(-s.local.Sub(l.caughtAt))
+		}
+	}
 	l.sampled, l.askedAt, l.sourceAt = true, s.local, s.source
 	l.end, l.endGTIDs = s.end, s.gtids
 	l.offsets = append(l.offsets, clockOffset{offset: s.source.Sub(s.local), roundTrip: s.roundTrip})

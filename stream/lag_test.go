@@ -302,8 +302,8 @@ func TestThinnedTransactionsKeepTheOldestTime(t *testing.T) {
 		txn.CommitTime = noon.Add(offset * time.Microsecond)
 		txns = append(txns, txn)
 	}
-	b.receive(txns...)
 	b.pass(time.Second)
+	b.receive(txns...)
 	b.ask()
 	b.wantLag(t, 1, false)
 	b.commit(2, txns[1])

@@ -265,6 +265,7 @@ func (s *Stream) located(f *change.Fault) *change.Fault {
 
 func (s *Stream) halt(f *change.Fault) {
 	s.setProblem(f)
+	s.lag.freeze()
 	s.setState(StateHalted)
 	s.o.Logger.Error("stream halted", "code", f.Code, "error", f.Error(), "next", f.Next)
 }
