@@ -46,7 +46,7 @@ type plan struct {
 // planEpoch turns net changes into sorted steps. With shards > 0 the rows that no other session can meet go to
 // that many followers; everything else travels on the leader: ordered changes, and rows that enter or leave a
 // secondary unique index in which a value is used again (unique.go): their checks take gap locks even under READ
-// COMMITTED. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it. A free epoch takes
+// COMMITTED; and rows that have but a part of a value in their key, see prefixed. InnoDB cannot see a deadlock through our commit barrier, so nothing may wait across it. A free epoch takes
 // half of the followers: the other half is for the epoch beside it.
 func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 	ordered := e.inOrder()
@@ -62,10 +62,10 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 			return nil, err
 		}
 		p.rows += len(rows)
-		free := tableRows{tc: tc}
+		free, leads := tableRows{tc: tc}, shards > 0 && prefixed(tc.def())
 		var own []*plannedRow
 		for i := range rows {
-			bound := rows[i].unique && crowded
+			bound := leads || rows[i].unique && crowded
 			p.free = p.free && !bound
 			if shards > 0 && !bound {
 				free.rows = append(free.rows, &rows[i])
@@ -85,6 +85,13 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 		p.rows += len(ordered)
 	}
 	return p, nil
+}
+
+// prefixed reports that two rows with one key may still differ in the values that the key's columns hold: 'aaX' and 'aaY' under
+// PRIMARY KEY (t(2)). Statements find rows by whole values, and the recovery of a half-done epoch does not know which of them a
+// follower has left there. What the leader commits is there whole or not at all.
+func prefixed(t *schema.Table) bool {
+	return t.Identity != nil && slices.ContainsFunc(t.Identity.Parts, func(p schema.KeyPart) bool { return p.Prefix > 0 })
 }
 
 // plannedRow is a net change with what planning found out about it.

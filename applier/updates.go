@@ -123,7 +123,7 @@ func (w *writer) updateAlike(l *rowimage.Layout, rows []*netChange, x expectatio
 // group parts a step's rows by the columns that they write; single are those that keep statements of their own.
 func (w *writer) group(s *step) (groups []*joinedUpdates, single []*netChange, err error) {
 	l := s.table.layout
-	if !w.joins || len(s.rows) < joinFrom {
+	if !w.joins || len(s.rows) < joinFrom || l.NeedsProof() { // A proof is due also where no written column changes.
 		return nil, s.rows, nil
 	}
 	byColumns := map[string]*joinedUpdates{}

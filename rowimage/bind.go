@@ -262,6 +262,12 @@ func (l *Layout) bindText(col *column, i int, sent uint16) error {
 	if sent != 0 && !cs.holds(charsetOf(sent)) {
 		return mismatch(l.source, l.table, c, "the source's collation has id %d, the target's character set is %s", sent, c.Charset)
 	}
+	if from := charsetOf(sent); from != nil && from != cs && strings.HasSuffix(c.DataType, "char") {
+		// Bytes fit; but the server leaves off spaces beyond the target's last character, with a note at most.
+		if has, takes := l.sourceBytes(i)/from.longest(), int(c.MaxBytes)/cs.longest(); has > takes {
+			return mismatch(l.source, l.table, c, "the source's column has %d characters of %s, the target's %d of %s", has, from.name, takes, cs.name)
+		}
+	}
 	col.utf8, col.hex, col.unit = cs.utf8(), cs.hex, uint8(cs.unit)
 	col.intro = "'"
 	if !col.utf8 {
@@ -269,6 +275,20 @@ func (l *Layout) bindText(col *column, i int, sent uint16) error {
 	}
 	col.hexIntro = "_" + c.Charset + " x'"
 	return nil
+}
+
+// sourceBytes is the declared length of a CHAR or VARCHAR of the source.
+func (l *Layout) sourceBytes(i int) int {
+	typ, meta := l.source.Types[i], l.source.Meta[i]
+	plain, packed := unpacked(typ)
+	switch {
+	case plain == typeString:
+		_, n := realString(meta)
+		return n
+	case packed && meta > 0: // The byte that says how.
+		meta--
+	}
+	return int(meta)
 }
 
 // inKey reports whether column i is part of a unique key whose bytes are asked for.

@@ -45,7 +45,11 @@ func TestBindRefusesWhatDoesNotFit(t *testing.T) {
 		"binary into text":                     {col(typeVarchar, 40, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{binaryString} }, CodeMismatch},
 		"text into binary":                     {col(typeVarchar, 40, schema.Column{DataType: "varbinary", MaxBytes: 40}), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb4AICI} }, CodeMismatch},
 		"latin1 into utf8mb4":                  {col(typeVarchar, 40, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{latin1CI} }, CodeMismatch},
-		"utf8mb3 into utf8mb4":                 {col(typeVarchar, 40, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb3CI} }, ""},
+		"utf8mb3 into fewer of utf8mb4":        {col(typeVarchar, 33, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb3CI} }, CodeMismatch},
+		"ascii into fewer of utf8mb4":          {col(typeString, typeString<<8|11, schema.Column{DataType: "char", MaxBytes: 40, Charset: "utf8mb4"}), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{11} }, CodeMismatch},
+		"ascii into as many of utf8mb4":        {col(typeString, typeString<<8|10, schema.Column{DataType: "char", MaxBytes: 40, Charset: "utf8mb4"}), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{11} }, ""},
+		"COMPRESSED utf8mb3 into utf8mb4":      {col(typeVarcharCompressed, 31, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb3CI} }, ""},
+		"utf8mb3 into utf8mb4":                 {col(typeVarchar, 30, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb3CI} }, ""},
 		"another collation of the charset":     {col(typeVarchar, 40, text), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{utf8mb4Bin} }, ""},
 		"ascii into a wide set":                {col(typeVarchar, 40, schema.Column{DataType: "varchar", MaxBytes: 40, Charset: "ucs2"}), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{11} }, CodeMismatch},
 		"gbk":                                  {col(typeVarchar, 40, schema.Column{DataType: "varchar", MaxBytes: 40, Charset: "gbk"}), func(m *change.TableMap, _ *schema.Table) { m.Collations = []uint16{28} }, ""},
@@ -126,14 +130,14 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// Each collation of the server is of the character set that charsetOf says, and no set of it is missing.
+// Each collation of the server is of the character set that charsetOf says, whose longest character it knows, and no set of it is missing.
 func TestServerCharsets(t *testing.T) {
 	l := newLab(t, "MINIMAL")
 	seen := 0
-	for _, row := range l.QueryT(t, "SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS") {
+	for _, row := range l.QueryT(t, "SELECT ID, CHARACTER_SET_NAME, MAXLEN FROM information_schema.COLLATIONS JOIN information_schema.CHARACTER_SETS USING (CHARACTER_SET_NAME)") {
 		seen++
-		if cs := charsetOf(uint16(number(t, row[0]))); cs == nil || cs.name != row[1] {
-			t.Errorf("collation %s is of %v, the server says %s", row[0], cs, row[1])
+		if cs := charsetOf(uint16(number(t, row[0]))); cs == nil || cs.name != row[1] || cs.longest() != int(number(t, row[2])) {
+			t.Errorf("collation %s is of %v, the server says %s of at most %s bytes", row[0], cs, row[1], row[2])
 		}
 	}
 	if seen < 280 {

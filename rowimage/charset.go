@@ -75,6 +75,19 @@ var charsets = []charset{
 	{"utf32", 4, true, false, append(run(60, 61), 160, 183)},
 }
 
+// longest is the number of bytes of the set's longest character (SHOW CHARACTER SET, Maxlen).
+func (cs *charset) longest() int {
+	switch cs.name {
+	case "utf8mb4", "gb18030", "utf16", "utf16le", "utf32":
+		return 4
+	case "utf8mb3", "eucjpms", "ujis":
+		return 3
+	case "big5", "cp932", "euckr", "gb2312", "gbk", "sjis", "ucs2":
+		return 2
+	}
+	return 1
+}
+
 // charsetNamed finds a character set by its name on the target; false for one that MySQL does not have.
 func charsetNamed(name string) (*charset, bool) {
 	if name == "utf8" {

@@ -80,6 +80,7 @@ func testCatalog(t *testing.T, s *testmysql.Server) {
   UNIQUE u_multi ((CAST(j->'$.a' AS UNSIGNED ARRAY)))) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 		"CREATE TABLE App.kinds (a INT PRIMARY KEY)", "CREATE TABLE app.KINDS (a INT, UNIQUE (a))",
 		"CREATE TABLE app.mine (a INT NOT NULL UNIQUE) ENGINE=MyISAM",
+		"CREATE TABLE app.hidden (x INT NOT NULL, y INT NOT NULL, UNIQUE z (x), UNIQUE a (y) INVISIBLE)",
 		"CREATE TABLE app.gbk (a VARCHAR(9) CHARACTER SET gbk PRIMARY KEY)",
 		"CREATE VIEW app.v AS SELECT 1", "CREATE TRIGGER app.tr BEFORE INSERT ON app.mine FOR EACH ROW SET NEW.a=1")
 	c := NewCatalog(metadata(t, s))
@@ -122,6 +123,7 @@ func testCatalog(t *testing.T, s *testmysql.Server) {
 		"a schema that differs in case only": {"App", "kinds", "PRIMARY", "", "InnoDB"},
 		"a table that differs in case only":  {"app", "KINDS", "", "no primary key, and no unique key of whole NOT NULL columns", "InnoDB"},
 		"another engine is told":             {"app", "mine", "a", "", "MyISAM"},
+		"an index that is not to be used":    {"app", "hidden", "z", "", "InnoDB"},
 		"a collation without weights": {"app", "gbk", "PRIMARY",
 			"unique key `PRIMARY`: column `a` has collation gbk_chinese_ci, whose comparison is not known here", "InnoDB"},
 	} {
