@@ -400,25 +400,46 @@ func (a *assembler) addRows(ev *event) error {
 			return err
 		}
 	}
-	if a.rows == nil && !a.xa { // Rows of XA are kept past those behind them.
-		a.rows = a.memory.rows()
-	}
-	rows, stmtEnd, err := a.tables.rows(ev, a.rows, a.xa || a.bytes > lentOfTxn)
+	event, err := a.tables.rows(ev, a.xa || a.bytes > lentOfTxn)
 	if err != nil {
 		return err
 	}
-	if added := len(rows) - len(a.rows); added > 0 && (a.xa || !a.replaying(ev)) {
-		a.bytes += ev.held + added*rowOverhead
-		if ev.typ == typePartialUpdateRows {
-			for _, r := range rows[len(a.rows):] {
-				a.bytes += len(r.After) // Memory of its own, with the whole document.
-			}
+	held := ev.held // Counted with the first rows.
+	for len(event.data) > 0 {
+		if a.rows == nil && !a.xa { // Rows of XA are kept past those behind them.
+			a.rows = a.memory.rows()
 		}
-		a.rows = rows
+		rows, err := a.tables.cut(&event, a.rows)
+		if err != nil {
+			return err
+		}
+		if !a.xa && a.replaying(ev) {
+			continue
+		}
+		a.count(ev, rows[len(a.rows):], held)
+		a.rows, held = rows, 0
+		if err := a.full(ev); err != nil {
+			return err
+		}
 	}
-	if stmtEnd {
+	if event.stmtEnd {
 		a.tables.endStatement()
 	}
+	return nil
+}
+
+// count adds rows that were cut from an event to the open transaction's size, with what the event holds beside them.
+func (a *assembler) count(ev *event, added []change.Row, held int) {
+	a.bytes += held + len(added)*rowOverhead
+	if ev.typ == typePartialUpdateRows {
+		for _, r := range added {
+			a.bytes += len(r.After) // Memory of its own, with the whole document.
+		}
+	}
+}
+
+// full yields a part when there is as much as one may have, and refuses an XA transaction that is too large to be held.
+func (a *assembler) full(ev *event) error {
 	switch {
 	case a.xa && a.held.bytes+a.bytes > a.maxHeld:
 		return xaTooLarge()

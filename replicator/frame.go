@@ -158,8 +158,10 @@ const (
 
 // advance moves the position over an event that has a place in the log.
 func (f *framer) advance(ev *event) error {
-	if ev.flags&flagArtificial != 0 || ev.logPos == 0 {
-		return nil // Made for this connection: a rotation, or the format before a start in the middle of a file.
+	// Made for this connection: a rotation, or the format before a start in the middle of a file. (The header has 32 bits of the
+	// position: 0 is also the end of an event that ends at a multiple of 4 GiB.)
+	if ev.flags&flagArtificial != 0 || ev.logPos == 0 && (ev.typ == typeFormatDescription || uint32(f.pos.Pos)+ev.size != 0) {
+		return nil
 	}
 	if f.pos.IsZero() {
 		return errors.New("an event came before the name of its file")

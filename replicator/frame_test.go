@@ -66,6 +66,12 @@ func TestFramer(t *testing.T) {
 				b.heartbeat(typeHeartbeatV2, b.pos)
 				ddl(b, 2)
 			}, want: 2},
+		"an event ends at 4 GiB": {
+			build: func(b *builder) {
+				b.rotateTo(b.file, 1<<32-(afterGTID()-4), flagArtificial)
+				ddl(b, 1)
+				ddl(b, 2)
+			}, want: 2},
 		"what lies before the place that was asked for is dropped": {
 			build: func(b *builder) { ddl(b, 1); ddl(b, 2); ddl(b, 3) },
 			edit: func(f *framer, _ *assembler) {
@@ -103,6 +109,14 @@ func TestFramer(t *testing.T) {
 func ddl(b *builder, gno int64) {
 	b.gtid(gno)
 	b.query("DROP TABLE a")
+}
+
+// afterGTID is the position behind a GTID event at the begin of a file.
+func afterGTID() uint64 {
+	b := newBuilder(true)
+	b.rotateTo(b.file, 4, flagArtificial)
+	b.gtid(1)
+	return b.pos
 }
 
 // afterDDL is the position behind n calls of ddl.

@@ -168,6 +168,7 @@ func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]logge
 		if err := rows.Scan(new(sql.RawBytes), &e.pos, &e.kind, new(sql.RawBytes), &e.end, &info); err != nil {
 			return nil, mysqlconn.Describe("source", op, err)
 		}
+		e.end = endBehind(e.pos, e.end)
 		e.verb = verbOf(strings.ToUpper(string(info)))
 		if e.kind == "Gtid" { // "BEGIN GTID 0-1-5", "GTID 0-1-5", "BEGIN GTID 0-1-5 cid=7".
 			_, text, _ := strings.Cut(string(info), "GTID ")
@@ -179,6 +180,15 @@ func eventsOf(ctx context.Context, q querier, file string, from uint64) ([]logge
 		return nil, lookupFault(file, from, mysqlconn.Describe("source", op, err))
 	}
 	return events, nil
+}
+
+// endBehind is the end of an event that begins at pos, of which the server has told the last 32 bits, as the event's header has
+// it. An end of 0, of an event that is not written whole yet, stays so.
+func endBehind(pos, told uint64) uint64 {
+	if told == 0 {
+		return 0
+	}
+	return pos + uint64(uint32(told)-uint32(pos))
 }
 
 // verbOf is the verb of a loggedEvent whose contents, in upper case, are info.

@@ -48,6 +48,17 @@ func TestGroupingFindsTheFirstTransaction(t *testing.T) {
 	}
 }
 
+// An event's header has 32 bits of its end, in a file that may be larger.
+func TestEventsBehind4GiBHaveAnEnd(t *testing.T) {
+	for _, c := range []struct{ pos, told, want uint64 }{
+		{4, 126, 126}, {1<<32 - 50, 30, 1<<32 + 30}, {1<<32 + 30, 80, 1<<32 + 80}, {3<<32 - 1, 99, 3<<32 + 99}, {1<<32 - 50, 0, 0}, {1 << 32, 1<<32 + 80, 1<<32 + 80},
+	} {
+		if got := endBehind(c.pos, c.told); got != c.want {
+			t.Errorf("from %d to %d: %d, want %d", c.pos, c.told, got, c.want)
+		}
+	}
+}
+
 // By SQL the log is cut as the stream cuts it.
 func TestTransactionAtOnARealServer(t *testing.T) {
 	server := source(t, testmysql.SourceOptions())

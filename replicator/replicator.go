@@ -57,8 +57,8 @@ type Config struct {
 	Started func() // Called when the first event of a run has come; nil for none.
 }
 
-// maxPartRows bounds the rows of a part too: what the applier keeps beside the image of a short row is several times as
-// large as the image.
+// maxPartRows bounds the rows of a part too, which has at most twice as many: what the applier keeps beside the image of a short
+// row is several times as large as the image.
 const maxPartRows = 100_000
 
 // Reader reads one source. Run may be called again after it has returned, but not twice at a time; ReadPos is safe

@@ -10,10 +10,12 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
-// Bounds of the cache of TABLE_MAP events; one is some hundred bytes.
+// Bounds of the cache of TABLE_MAP events. One is some hundred bytes; with the members of large ENUMs it may be many thousand, and
+// each time that the source opens a table anew, the table gets another id.
 const (
-	maxCachedMaps = 4096
-	recentMaps    = 64
+	maxCachedMaps  = 4096
+	maxCachedBytes = 8 << 20
+	recentMaps     = 64
 )
 
 // dummyTable is the table id of a row event without rows, which the source writes to end a statement.
@@ -26,6 +28,7 @@ type tableMaps struct {
 	mariaDB   bool    // The source is MariaDB.
 	statement []named // A few.
 	cache     map[uint64]*tableMap
+	cached    int                   // Bytes of all that cache was given since it was empty.
 	recent    [recentMaps]*tableMap // Of cache, by the last bits of their id.
 	memory    *memory
 }
@@ -115,52 +118,64 @@ func (t *tableMaps) add(body []byte, filter *schema.Filter) error {
 	if t.cache == nil {
 		t.cache = map[uint64]*tableMap{}
 	}
-	if len(t.cache) >= maxCachedMaps {
-		clear(t.cache)
-		clear(t.recent[:])
+	if len(t.cache) >= maxCachedMaps || t.cached+len(body) > maxCachedBytes {
+		t.empty()
 	}
 	t.cache[id], *recent = m, m
+	t.cached += len(body)
 	t.name(id, m)
 	return nil
 }
 
-// rows cuts a row event and appends its rows to dst. stmtEnd tells that the statement's TABLE_MAP events end with it.
-// long: see memory.keep.
-func (t *tableMaps) rows(ev *event, dst []change.Row, long bool) (rows []change.Row, stmtEnd bool, err error) {
+// eventRows are the rows of a row event that are not cut yet.
+type eventRows struct {
+	m       *tableMap
+	form    *rowsForm
+	data    []byte // Empty when all are cut, and for a table that is excluded.
+	stmtEnd bool   // The statement's TABLE_MAP events end with the event.
+}
+
+// rows opens a row event. long: see memory.keep.
+func (t *tableMaps) rows(ev *event, long bool) (r eventRows, err error) {
 	c := cursor{rest: ev.body}
 	id, flags := c.uint(6), c.uint16()
 	if c.err != nil {
-		return dst, false, malformed(c.err)
+		return r, malformed(c.err)
 	}
-	stmtEnd = flags&change.FlagStmtEnd != 0
-	m := t.find(id)
+	r.stmtEnd, r.m = flags&change.FlagStmtEnd != 0, t.find(id)
+	m := r.m
 	switch {
 	case m == nil && id == dummyTable:
-		return dst, stmtEnd, nil
+		return r, nil
 	case m == nil:
-		return dst, false, malformed(fmt.Errorf("a row event names table %d, which no TABLE_MAP event describes", id))
+		return r, malformed(fmt.Errorf("a row event names table %d, which no TABLE_MAP event describes", id))
 	case m.parsed == nil:
-		return dst, stmtEnd, nil
+		return r, nil
 	}
-	form, data, err := m.form(ev)
+	r.form, r.data, err = m.form(ev)
 	switch {
 	case err != nil:
-		return dst, false, malformed(err)
-	case form.empty:
-		return dst, false, halt("BS-PARTIAL-IMAGE", fmt.Sprintf("a row event of %s.%s has images without any column, which take no bytes and do not show how many rows there are "+
+		return r, malformed(err)
+	case r.form.empty:
+		return r, halt("BS-PARTIAL-IMAGE", fmt.Sprintf("a row event of %s.%s has images without any column, which take no bytes and do not show how many rows there are "+
 			"(binlog_row_image=MINIMAL and an insert of defaults only)", m.parsed.Schema, m.parsed.Table),
 			"set binlog_row_image=FULL on the source for sessions that change this table, and copy the table anew")
 	}
-	if len(data) == 0 {
-		return dst, false, malformed(errors.New("a row event without rows"))
+	if len(r.data) == 0 {
+		return r, malformed(errors.New("a row event without rows"))
 	}
-	if ev.lent || len(data) <= change.LentImage { // What was compressed has memory of its own, for each event.
-		data = t.memory.keep(data, long)
+	if ev.lent || len(r.data) <= change.LentImage { // What was compressed has memory of its own, for each event.
+		r.data = t.memory.keep(r.data, long)
 	}
-	if rows, err = form.cutter.Cut(data, dst); err != nil {
-		return dst, false, t.uncut(m, err)
+	return r, nil
+}
+
+// cut appends an event's next rows to dst, as many as a part may have.
+func (t *tableMaps) cut(r *eventRows, dst []change.Row) (rows []change.Row, err error) {
+	if rows, r.data, err = r.form.cutter.Cut(r.data, dst, maxPartRows); err != nil {
+		return dst, t.uncut(r.m, err)
 	}
-	return rows, stmtEnd, nil
+	return rows, nil
 }
 
 // uncut is the fault of rows of m that cannot be cut.
@@ -223,6 +238,12 @@ func (t *tableMaps) endStatement() { t.statement = t.statement[:0] }
 // forget drops everything.
 func (t *tableMaps) forget() {
 	t.endStatement()
+	t.empty()
+}
+
+// empty gives the cache up; the running statement keeps its tables.
+func (t *tableMaps) empty() {
 	clear(t.cache)
 	clear(t.recent[:])
+	t.cached = 0
 }

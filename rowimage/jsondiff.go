@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -192,15 +193,16 @@ func SplitDiffs(h *change.RowsHeader, data []byte, dst []change.Row) ([]change.R
 	if err != nil {
 		return dst, err
 	}
-	return splitDiffs(h, wires, data, dst)
+	dst, _, err = splitDiffs(h, wires, data, dst, math.MaxInt)
+	return dst, err
 }
 
-func splitDiffs(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row) (_ []change.Row, err error) {
+func splitDiffs(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row, most int) (_ []change.Row, rest []byte, err error) {
 	if len(h.PresentBefore) < bitmapLen(len(wires)) || len(h.PresentAfter) < bitmapLen(len(wires)) {
-		return dst, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
+		return dst, nil, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
 	}
 	out := dst
-	for len(data) > 0 {
+	for ; len(data) > 0 && most > 0; most-- {
 		row := change.Row{RowsHeader: h}
 		if row.Before, err = cutImage(wires, h.PresentBefore, data); err != nil {
 			break
@@ -211,9 +213,9 @@ func splitDiffs(h *change.RowsHeader, wires []wire, data []byte, dst []change.Ro
 		out = append(out, row)
 	}
 	if err != nil {
-		return dst, fmt.Errorf("%s_ROWS of %s.%s, row %d: %w", h.Op, h.Table.Schema, h.Table.Table, len(out)-len(dst)+1, err)
+		return dst, nil, fmt.Errorf("%s_ROWS of %s.%s, row %d: %w", h.Op, h.Table.Schema, h.Table.Table, len(out)-len(dst)+1, err)
 	}
-	return out, nil
+	return out, data, nil
 }
 
 // cutDiffs takes an after-image with its options off data, and makes it an image as any other.

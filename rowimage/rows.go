@@ -3,6 +3,7 @@ package rowimage
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/binseal/binseal/change"
@@ -123,15 +124,16 @@ func NewCutter(h *change.RowsHeader, diffs bool) *Cutter {
 	return c
 }
 
-// Cut is Split, or SplitDiffs where the rows are for that.
-func (c *Cutter) Cut(data []byte, dst []change.Row) ([]change.Row, error) {
+// Cut is Split, or SplitDiffs where the rows are for that, for at most so many rows; rest is what is left of data. A source may
+// write any number of rows into an event (binlog_row_event_max_size), and a row in memory is larger than a short image.
+func (c *Cutter) Cut(data []byte, dst []change.Row, most int) (rows []change.Row, rest []byte, err error) {
 	switch {
 	case c.err != nil:
-		return dst, c.err
+		return dst, nil, c.err
 	case c.diffs:
-		return splitDiffs(c.header, c.wires, data, dst)
+		return splitDiffs(c.header, c.wires, data, dst, most)
 	}
-	return split(c.header, c.wires, data, dst)
+	return split(c.header, c.wires, data, dst, most)
 }
 
 // inlineColumns is how many columns' wires Split keeps on its stack; wider tables cost one allocation per event.
@@ -146,16 +148,17 @@ func Split(h *change.RowsHeader, data []byte, dst []change.Row) ([]change.Row, e
 	if err != nil {
 		return dst, err
 	}
-	return split(h, wires, data, dst)
+	dst, _, err = split(h, wires, data, dst, math.MaxInt)
+	return dst, err
 }
 
-func split(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row) (_ []change.Row, err error) {
+func split(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row, most int) (_ []change.Row, rest []byte, err error) {
 	before, after := h.Op != change.Insert, h.Op != change.Delete
 	if before && len(h.PresentBefore) < bitmapLen(len(wires)) || after && len(h.PresentAfter) < bitmapLen(len(wires)) {
-		return dst, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
+		return dst, nil, fmt.Errorf("%s_ROWS of %s.%s: bitmap of present columns: %w", h.Op, h.Table.Schema, h.Table.Table, errShort)
 	}
 	out := dst
-	for len(data) > 0 {
+	for ; len(data) > 0 && most > 0; most-- {
 		row := change.Row{RowsHeader: h}
 		if before {
 			if row.Before, err = cutImage(wires, h.PresentBefore, data); err != nil {
@@ -172,9 +175,9 @@ func split(h *change.RowsHeader, wires []wire, data []byte, dst []change.Row) (_
 		out = append(out, row)
 	}
 	if err != nil {
-		return dst, fmt.Errorf("%s_ROWS of %s.%s, row %d: %w", h.Op, h.Table.Schema, h.Table.Table, len(out)-len(dst)+1, err)
+		return dst, nil, fmt.Errorf("%s_ROWS of %s.%s, row %d: %w", h.Op, h.Table.Schema, h.Table.Table, len(out)-len(dst)+1, err)
 	}
-	return out, nil
+	return out, data, nil
 }
 
 // wiresOf measures each column of a TABLE_MAP.
