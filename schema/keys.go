@@ -55,9 +55,16 @@ func (c *Catalog) loadExpressions(ctx context.Context, t *Table) error {
 	})
 }
 
+// docID is the name of a column by which InnoDB's FULLTEXT indexes number a table's rows where it is the table's own (MySQL
+// manual, "InnoDB Full-Text Index Document ID"; error 182).
+const docID = "FTS_DOC_ID"
+
 // classify finds the identity among the unique keys and sets the class (DESIGN.md §2): a table without an identity,
 // or with a unique key that cannot be weighed, travels ordered. When in doubt: ordered. Slow, never wrong.
 func classify(t *Table) {
+	if slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == docID }) {
+		t.Class, t.OrderedWhy = Ordered, "a column "+QuoteName(docID)+", in whose numbers InnoDB takes no step back, so that no row can be deleted and inserted again"
+	}
 	for _, k := range t.Secondary {
 		k.NotNull = !slices.ContainsFunc(k.Parts, func(p KeyPart) bool {
 			return p.Column < 0 || t.Columns[p.Column].Nullable
