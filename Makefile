@@ -5,7 +5,7 @@ GO ?= go
 # Real servers and their clients fill two cores with two test binaries at a time.
 TEST_P ?= 2
 
-.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench bench-quick bench-steady bench-distance bench-scaling bench-memory profile vet check race clean
+.PHONY: build demo test cases fuzz-apply fuzz-decoders soak bench bench-quick bench-steady bench-distance bench-scaling bench-profiles bench-memory profile vet check race clean
 
 build: ## The daemon, static.
 	CGO_ENABLED=0 $(GO) build -trimpath -o binseal ./cmd/binseal
@@ -41,6 +41,12 @@ WORKLOAD ?= oltp
 profile: ## Where the daemon's processor time goes: WORKLOAD=oltp make profile.
 	$(GO) run ./bench/run catch-up --rounds 1 --workloads $(WORKLOAD) --contenders "binseal split" --profile $(WORKLOAD).prof --results /tmp/binseal-profile
 	$(GO) tool pprof -top -nodecount 40 $(WORKLOAD).prof
+
+WORKLOADS ?= oltp insert bulk hot secondary wide nokey ddl-mix
+
+bench-profiles: ## The same on each workload, in split mode, into bench/results/profiles.txt.
+	@for w in $(WORKLOADS); do $(GO) run ./bench/run catch-up --rounds 1 --workloads $$w --contenders "binseal split" --profile /tmp/$$w.prof --results /tmp/binseal-profile >&2 || exit 1; \
+		echo "== $$w"; $(GO) tool pprof -top -nodecount 30 /tmp/$$w.prof 2>/dev/null | grep -v '^File\|^Build ID'; done > bench/results/profiles.txt
 
 bench-memory: ## One transaction of 2 GB, and an hour of backlog; prints the daemon's peak memory.
 	$(GO) test -tags bench -count=1 -timeout 1h -v -run Memory ./bench
