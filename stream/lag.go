@@ -100,21 +100,23 @@ func (l *lagClock) freeze() {
 func (l *lagClock) received(batch []*change.Txn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.now().Add(l.offset())
 	for _, t := range batch {
 		if t.First {
-			l.enqueue(t)
+			l.enqueue(t, now)
 		}
 	}
 }
 
-func (l *lagClock) enqueue(t *change.Txn) {
+// enqueue notes a transaction that has come at a moment of the source's clock.
+func (l *lagClock) enqueue(t *change.Txn, now time.Time) {
 	l.seq++
 	if t.CommitTime.IsZero() {
 		return // Only a place in the log.
 	}
 	l.basis = t.Basis
 	commit := t.CommitTime
-	if now := l.now().Add(l.offset()); commit.After(now) { // It cannot be younger than its arrival.
+	if commit.After(now) { // It cannot be younger than its arrival.
 		commit = now
 	}
 	if n := len(l.queue); n > 0 && commit.Sub(l.queue[n-1].commit).Abs() < thin {
