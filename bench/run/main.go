@@ -24,7 +24,7 @@ import (
 type options struct {
 	Experiment  string   `arg:"" optional:"" enum:"catch-up,steady,distance,scaling" default:"catch-up" help:"catch-up (default), steady, distance or scaling."`
 	Workloads   []string `help:"Workloads to run; all by default, oltp in distance and scaling." placeholder:"NAME"`
-	Contenders  []string `help:"Of catch-up and steady: contenders to run, by name (a comma in one as \\,); all by default." placeholder:"NAME"`
+	Contenders  []string `help:"Contenders to run, by name (a comma in one as \\,); all by default." placeholder:"NAME"`
 	Rounds      int      `help:"Rounds of which the median counts." default:"3"`
 	Size        float64  `help:"Share of the full size." default:"1"`
 	Seed        uint64   `help:"Seed of the data." default:"1"`
@@ -92,11 +92,25 @@ func run(ctx context.Context, o options) error {
 		}
 		return err
 	case "distance":
-		return catchUp(ctx, o.Results, bench.DistancePlans(p, o.Binary)...)
+		return catchUp(ctx, o.Results, o.chosen(bench.DistancePlans(p, o.Binary))...)
 	case "scaling":
-		return catchUp(ctx, o.Results, bench.ScalingPlans(p, o.Binary)...)
+		return catchUp(ctx, o.Results, o.chosen(bench.ScalingPlans(p, o.Binary))...)
 	}
 	return catchUp(ctx, o.Results, p)
+}
+
+// chosen are the plans with the contenders that were asked for; one without any of them is left out.
+func (o options) chosen(plans []bench.Plan) (some []bench.Plan) {
+	if len(o.Contenders) == 0 {
+		return plans
+	}
+	for _, p := range plans {
+		p.Contenders = slices.DeleteFunc(p.Contenders, func(c bench.Contender) bool { return !slices.Contains(o.Contenders, c.Name) })
+		if len(p.Contenders) > 0 {
+			some = append(some, p)
+		}
+	}
+	return some
 }
 
 // build makes the daemon as a release would, or one that can be profiled.
@@ -174,28 +188,42 @@ func (o options) plan() bench.Plan {
 // measurement than was asked for.
 func (o options) fits() error {
 	for option, given := range map[string]bool{
-		"--contenders": len(o.Contenders) > 0 && (o.Experiment == "distance" || o.Experiment == "scaling"),
-		"--workloads":  len(o.Workloads) > 0 && o.Experiment == "steady",
-		"--before":     o.Before != "" && o.Experiment != "catch-up",
-		"--profile":    o.Profile != "" && o.Experiment != "catch-up",
-		"--quick":      o.Quick && o.Experiment == "steady",
+		"--workloads": len(o.Workloads) > 0 && o.Experiment == "steady",
+		"--before":    o.Before != "" && o.Experiment != "catch-up",
+		"--profile":   o.Profile != "" && o.Experiment != "catch-up",
+		"--quick":     o.Quick && o.Experiment == "steady",
 	} {
 		if given {
 			return fmt.Errorf("%s has no %s", o.Experiment, option)
-		}
-	}
-	followers := bench.Followers(o.plan())
-	if o.Experiment == "catch-up" {
-		followers = nil
-		for _, c := range o.contenders() {
-			followers = append(followers, c.Name)
 		}
 	}
 	var workloads []string
 	for _, w := range bench.Workloads() {
 		workloads = append(workloads, w.Name)
 	}
-	return errors.Join(known("--contenders", o.Contenders, followers), known("--workloads", o.Workloads, workloads))
+	return errors.Join(known("--contenders", o.Contenders, o.names()), known("--workloads", o.Workloads, workloads))
+}
+
+// names are those of all contenders of the experiment.
+func (o options) names() (all []string) {
+	p := o.plan()
+	plans := []bench.Plan{{Contenders: o.contenders()}}
+	switch o.Experiment {
+	case "steady":
+		return bench.Followers(p)
+	case "distance":
+		plans = bench.DistancePlans(p, o.Binary)
+	case "scaling":
+		plans = bench.ScalingPlans(p, o.Binary)
+	}
+	for _, q := range plans {
+		for _, c := range q.Contenders {
+			if !slices.Contains(all, c.Name) {
+				all = append(all, c.Name)
+			}
+		}
+	}
+	return all
 }
 
 // known refuses names of an option that mean nothing.
