@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -72,7 +73,7 @@ func TestSteadyReportHasTheRoundInTheMiddle(t *testing.T) {
 		return Steady{Contender: contender, Asked: rate, Round: round, Reached: reached, P99: p99}
 	}
 	folder := t.TempDir()
-	p := Plan{Name: "steady", Rounds: 3, Out: io.Discard}
+	p := Plan{Name: "steady", Rounds: 3, EndedEarly: errors.New("someone was in a hurry"), Out: io.Discard}
 	err := ReportSteady(folder, p, []Steady{
 		run("native 4", 1000, 1, 1000, 5), run("binseal auto", 1000, 1, 999, 40), run("native 4", 1000, 2, 1000, 7), run("binseal auto", 1000, 2, 1000, 20),
 		run("native 4", 1000, 3, 1000, 6), run("binseal auto", 1000, 3, 1000, 10), run("native 4", 5000, 1, 4100, 12000), run("native 4", 5000, 2, 4200, 11000),
@@ -82,7 +83,7 @@ func TestSteadyReportHasTheRoundInTheMiddle(t *testing.T) {
 	}
 	for name, wants := range map[string][]string{
 		"steady.md": {"| 1000 | 1000 | native 4 | 0.0 | 6.0 (5.0–7.0) |", "| 1000 | 1000 | binseal auto | 0.0 | 20.0 (10.0–40.0) |", "| 5000 | 4200 (less) | native 4 | 0.0 | 11000.0 (11000.0–12000.0) |",
-			"(steady-1000.svg)"},
+			"(steady-1000.svg)", "**Incomplete**: the run ended early: someone was in a hurry.\n"},
 		"steady-1000.svg": {">20 (p50 0)<"}, "steady-5000.svg": {"</svg>"}, "steady.json": {`"round": 3`},
 	} {
 		text, err := os.ReadFile(filepath.Join(folder, name))

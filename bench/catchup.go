@@ -46,6 +46,7 @@ type Plan struct {
 	// NoTargetLog: the target writes no binary log, as Aurora unless it is asked to. With one there is a way back, and so
 	// the baselines of facts/performance.md were measured.
 	NoTargetLog bool
+	EndedEarly  error     // Why the runs are not all that the plan asks for; nil when they are. For the report.
 	LogWriters  bool      // Both servers write the redo log on threads of their own; see steadyNote.
 	Out         io.Writer // Progress, a line each run.
 }

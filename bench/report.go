@@ -22,6 +22,7 @@ type Results struct {
 	Size     Size              `json:"size"`
 	Seed     uint64            `json:"seed"`
 	Rounds   int               `json:"rounds"`
+	Ended    string            `json:"ended_early,omitempty"` // Why, if it was.
 	Runs     []Run             `json:"runs"`
 	Summary  []Summary         `json:"summary"`
 }
@@ -106,14 +107,21 @@ func median(rounds []Run) Summary {
 // Report prints the table and writes it into a folder, under the plan's name: JSON, Markdown, and a chart for each
 // workload.
 func Report(folder string, p Plan, runs []Run) error {
-	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: p.Settings, Size: p.Size, Seed: p.Seed, Rounds: p.Rounds,
+	r := Results{Name: p.Name, At: time.Now().UTC().Truncate(time.Second), Machine: p.Machine, Settings: p.Settings, Size: p.Size, Seed: p.Seed, Rounds: p.Rounds, Ended: endedEarly(p, "", ""),
 		Runs: runs, Summary: Summarise(p, runs)}
 	table := r.markdown(p)
 	files := map[string]string{p.Name + ".md": table}
 	for _, w := range p.Workloads {
-		files[p.Name+"-"+w.Name+".svg"] = r.chart(w)
+		if r.has(w) {
+			files[p.Name+"-"+w.Name+".svg"] = r.chart(w)
+		}
 	}
 	return write(folder, p, r, files, table)
+}
+
+// has reports that a workload was run.
+func (r *Results) has(w *Workload) bool {
+	return slices.ContainsFunc(r.Summary, func(s Summary) bool { return s.Workload == w.Name })
 }
 
 // write writes the results as JSON, and files beside it, and prints the table.
@@ -137,9 +145,17 @@ func write(folder string, p Plan, results any, files map[string]string, table st
 
 // head names the machine and the conditions.
 func head(title string, at time.Time, p Plan) string {
-	return fmt.Sprintf("# %s\n\n%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d. `%s` with %s.\n\nSettings: source `%s`; target `%s`.\n",
-		title, at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed,
+	return fmt.Sprintf("# %s\n\n%s%s; %s, %d cores, %d GiB, %s, %s; load before the first run %.1f. MySQL %s on both sides, TLS on both legs. Size %g, seed %d. `%s` with %s.\n\nSettings: source `%s`; target `%s`.\n",
+		title, endedEarly(p, "**Incomplete**: ", ".\n\n"), at.Format("2006-01-02 15:04 MST"), p.Machine.CPU, p.Machine.Cores, p.Machine.Memory>>30, p.Machine.Kernel, p.Machine.Go, p.Machine.Load, p.Machine.Server, p.Size, p.Seed,
 		strings.Join(p.Machine.Command, " "), p.Machine.Daemon, p.Settings["source"], p.Settings["target"])
+}
+
+// endedEarly says, between two texts, why a run ended before it had done all of its plan; "" when it had.
+func endedEarly(p Plan, before, behind string) string {
+	if p.EndedEarly == nil {
+		return ""
+	}
+	return before + "the run ended early: " + p.EndedEarly.Error() + behind
 }
 
 // markdown is the table of all workloads.
@@ -155,6 +171,9 @@ func (r *Results) markdown(p Plan) string {
 	}
 	against := cmp.Or(p.Ratio, "the best native of this run")
 	for _, w := range p.Workloads {
+		if !r.has(w) {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n![%s](%s-%s.svg)\n\n| | rounds | s (fastest–slowest) | trx/s | rows/s | daemon CPU s | target CPU s | CPU µs a row, all | peak MiB | ratio to %s | asked for |\n|---|---|---|---|---|---|---|---|---|---|---|\n", w.Name, w.About, w.Name, p.Name, w.Name, against)
 		for _, s := range r.Summary {
 			if s.Workload != w.Name {
@@ -255,7 +274,8 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 		Size     Size              `json:"size"`
 		Seed     uint64            `json:"seed"`
 		Rounds   int               `json:"rounds"`
+		Ended    string            `json:"ended_early,omitempty"`
 		Runs     []Steady          `json:"runs"`
-	}{at, p.Machine, p.Settings, p.Size, p.Seed, p.Rounds, runs}
+	}{at, p.Machine, p.Settings, p.Size, p.Seed, p.Rounds, endedEarly(p, "", ""), runs}
 	return write(folder, p, results, files, b.String())
 }

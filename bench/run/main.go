@@ -87,7 +87,7 @@ func run(ctx context.Context, o options) error {
 	switch o.Experiment {
 	case "steady":
 		runs, err := bench.RunSteady(ctx, bench.SteadyPlan{Plan: p, Rates: o.Rates, For: time.Duration(o.Seconds) * time.Second, Binary: o.Binary, Only: o.Contenders})
-		if len(runs) > 0 {
+		if p.EndedEarly = err; len(runs) > 0 {
 			err = errors.Join(err, bench.ReportSteady(o.Results, p, runs))
 		}
 		return err
@@ -129,7 +129,7 @@ func build(ctx context.Context, dir string, profile bool) (string, error) {
 func catchUp(ctx context.Context, results string, plans ...bench.Plan) error {
 	for _, p := range plans {
 		runs, err := bench.CatchUp(ctx, p)
-		if len(runs) > 0 {
+		if p.EndedEarly = err; len(runs) > 0 {
 			err = errors.Join(err, bench.Report(results, p, runs))
 		}
 		if err != nil {
