@@ -91,7 +91,7 @@ func planEpoch(e *epoch, shards int, spent *spentValues) (*plan, error) {
 // PRIMARY KEY (t(2)). Statements find rows by whole values, and the recovery of a half-done epoch does not know which of them a
 // follower has left there. What the leader commits is there whole or not at all.
 func prefixed(t *schema.Table) bool {
-	return t.Identity != nil && slices.ContainsFunc(t.Identity.Parts, func(p schema.KeyPart) bool { return p.Prefix > 0 })
+	return t.Identity != nil && !t.Identity.Whole()
 }
 
 // plannedRow is a net change with what planning found out about it.

@@ -25,7 +25,7 @@ func far(name string, o DaemonOptions, d time.Duration, run func(context.Context
 }
 
 // slowCommitNote says how slowCommit makes commits slow.
-const slowCommitNote = "\nThe target itself makes its commits slower, as storage does that waits for a quorum of disks far away: `binlog_group_commit_sync_delay` holds each group of commits back before its log is synced, after the rows were written and before anybody is answered.\n"
+const slowCommitNote = "The target itself makes its commits slower, as storage does that waits for a quorum of disks far away: `binlog_group_commit_sync_delay` holds each group of commits back before its log is synced, after the rows were written and before anybody is answered."
 
 // slowCommit is a contender on a target whose commits take d longer; see slowCommitNote.
 func slowCommit(c Contender, d time.Duration) Contender {

@@ -167,7 +167,7 @@ func (r *Results) markdown(p Plan) string {
 		fmt.Fprintf(&b, "\nOf native replication's settings the %d that were the fastest in a workload's first round ran in the others; its best is the fastest of all lines.\n", finalists)
 	}
 	if strings.HasPrefix(p.Name, commitPlan) {
-		b.WriteString(slowCommitNote)
+		b.WriteString("\n" + slowCommitNote + "\n")
 	}
 	against := cmp.Or(p.Ratio, "the best native of this run")
 	for _, w := range p.Workloads {
@@ -246,7 +246,7 @@ func ReportSteady(folder string, p Plan, runs []Steady) error {
 	b.WriteString("\nClients write oltp's transactions at a fixed rate; one more commits a mark every 5 ms. Lag: from the answer to a mark's COMMIT on the source until the mark can be read on the target, both on one clock. The marks count as transactions, and reading them, every half millisecond, in the target's CPU. Each run ended with both sides equal.\n\n")
 	fmt.Fprintf(&b, "%d rounds in turn: each line is the round whose p99 is in the middle. A run in which the source reached less than %.0f %% of its rate says so: its clients waited, and its lag is that of a lighter load.\n\n", p.Rounds, short*100)
 	if slices.ContainsFunc(runs, func(s Steady) bool { return strings.Contains(s.Contender, ", commit +") }) {
-		b.WriteString(strings.TrimSpace(slowCommitNote) + "\n\n")
+		b.WriteString(slowCommitNote + "\n\n")
 	}
 	if p.LogWriters {
 		b.WriteString(steadyNote + "\n\n")

@@ -80,12 +80,12 @@ func wide() *Workload {
 		return nil
 	}
 	w.backlog = func(ctx context.Context, c *clients, size Size) error {
-		n := size.of(wideRows)
+		n, half := size.of(wideRows), size.of(wideRows/2)
 		return c.each(ctx, sbClients, size.of(40_000), func(rnd *rand.Rand, i int) string {
-			// Rows with odd numbers are updated, those with even numbers are deleted, each once and in no order: no statement finds nothing.
-			update := fmt.Sprintf(`UPDATE wide SET c00=%d, c07='%s', c04=NOW(6), doc=JSON_SET(doc,'$.price',%d) WHERE id=%d`, rnd.Int32(), letters(rnd, 20), rnd.IntN(100), 2*uniform(rnd, n/2)-1)
+			// Rows with odd numbers are updated; those with even numbers are deleted, each once and in no order. So no statement finds nothing.
+			update := fmt.Sprintf(`UPDATE wide SET c00=%d, c07='%s', c04=NOW(6), doc=JSON_SET(doc,'$.price',%d) WHERE id=%d`, rnd.Int32(), letters(rnd, 20), rnd.IntN(100), 2*uniform(rnd, half)-1)
 			if i%4 == 0 {
-				return transaction(update, fmt.Sprintf("DELETE FROM wide WHERE id=%d", 2*(1+i/4*7919%(n/2))))
+				return transaction(update, fmt.Sprintf("DELETE FROM wide WHERE id=%d", 2*(1+i/4*7919%half)))
 			}
 			return transaction(update, "INSERT INTO wide VALUES "+wideValues(rnd, n+1+i))
 		})

@@ -154,11 +154,8 @@ func (l *Layout) bindColumn(i int) error {
 		}
 		return refuse(l.table, c, "%s is not carried over yet", what)
 	}
-	plain, packed := unpacked(typ)
+	plain, meta, packed := l.declared(i)
 	col.packed = packed
-	if packed && plain == typeVarchar && meta > 0 {
-		meta--
-	}
 	kind, fits := kindOf(plain, meta, c)
 	if old, is := oldTemporals[typ]; is && m.MariaDB && old.dataType == c.DataType && c.FSP > 0 {
 		return refuse(l.table, c, "the source's column is %s and may have a fraction, which the log of MariaDB does not tell", describe(typ, meta))
@@ -277,16 +274,22 @@ func (l *Layout) bindText(col *column, i int, sent uint16) error {
 	return nil
 }
 
+// declared is the type of the source's column i and its metadata, as if it were not COMPRESSED where packed says that it is.
+func (l *Layout) declared(i int) (typ byte, meta uint16, packed bool) {
+	typ, packed = unpacked(l.source.Types[i])
+	meta = l.source.Meta[i]
+	if packed && typ == typeVarchar && meta > 0 {
+		meta-- // The byte that says how.
+	}
+	return typ, meta, packed
+}
+
 // sourceBytes is the declared length of a CHAR or VARCHAR of the source.
 func (l *Layout) sourceBytes(i int) int {
-	typ, meta := l.source.Types[i], l.source.Meta[i]
-	plain, packed := unpacked(typ)
-	switch {
-	case plain == typeString:
+	typ, meta, _ := l.declared(i)
+	if typ == typeString {
 		_, n := realString(meta)
 		return n
-	case packed && meta > 0: // The byte that says how.
-		meta--
 	}
 	return int(meta)
 }

@@ -88,9 +88,8 @@ func classify(t *Table) {
 // that row images do not show.
 func identity(t *Table) int {
 	return slices.IndexFunc(t.Secondary, func(k *Key) bool {
-		whole := !slices.ContainsFunc(k.Parts, func(p KeyPart) bool { return p.Prefix > 0 })
 		shown := !slices.ContainsFunc(k.Parts, func(p KeyPart) bool { return p.Column < 0 })
-		return k.Name == "PRIMARY" && shown || k.NotNull && whole
+		return k.Name == "PRIMARY" && shown || k.NotNull && k.Whole()
 	})
 }
 

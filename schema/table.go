@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // Generation says whether a column's value is computed by the server.
 type Generation uint8
 
@@ -68,6 +70,11 @@ type Key struct {
 	ZoneBound bool
 	// NotNull reports that no part is nullable. Rows with a NULL in a unique key never collide.
 	NotNull bool
+}
+
+// Whole reports that no part of the key is a prefix of a column's values.
+func (k *Key) Whole() bool {
+	return !slices.ContainsFunc(k.Parts, func(p KeyPart) bool { return p.Prefix > 0 })
 }
 
 // Class decides how changes of a table may travel (DESIGN.md §2).

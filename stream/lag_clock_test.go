@@ -7,16 +7,6 @@ import (
 	"github.com/binseal/binseal/change"
 )
 
-// setOf is a GTID set.
-func setOf(t *testing.T, text string) change.GTIDSet {
-	t.Helper()
-	s, err := change.ParseGTIDSet(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // begin lets the bench's target have what its source has.
 func (b *bench) begin(t *testing.T) {
 	t.Helper()
@@ -31,7 +21,7 @@ func (b *bench) begin(t *testing.T) {
 // part of its log, or that writes without GTIDs now, says so.
 func TestAHaltedStreamFallsBehind(t *testing.T) {
 	b := newBench()
-	b.gtids = setOf(t, "8a94f357-aab4-11df-86ab-c80aa9429562:1-1000")
+	b.gtids = gtidSet(t, "8a94f357-aab4-11df-86ab-c80aa9429562:1-1000")
 	b.begin(t)
 	b.freeze()
 	for range 3 {
@@ -63,10 +53,10 @@ func TestLagGrowsWhenTheSourcesEndGoesBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench()
-			b.gtids = setOf(t, c.before)
+			b.gtids = gtidSet(t, c.before)
 			b.begin(t)
 			b.pass(time.Second)
-			b.gtids, b.end = setOf(t, c.after), c.end
+			b.gtids, b.end = gtidSet(t, c.after), c.end
 			b.ask()
 			b.pass(time.Second)
 			b.ask()

@@ -96,7 +96,7 @@ func run(ctx context.Context, o options) error {
 	case "scaling":
 		return catchUp(ctx, o.Results, o.chosen(bench.ScalingPlans(p, o.Binary))...)
 	}
-	return catchUp(ctx, o.Results, p)
+	return catchUp(ctx, o.Results, o.chosen([]bench.Plan{p})...)
 }
 
 // chosen are the plans with the contenders that were asked for; one without any of them is left out.
@@ -167,11 +167,7 @@ func (o options) plan() bench.Plan {
 	if o.Quick {
 		p.Rounds, p.Size = 1, p.Size/20
 	}
-	for _, c := range o.contenders() {
-		if len(o.Contenders) == 0 || slices.Contains(o.Contenders, c.Name) {
-			p.Contenders = append(p.Contenders, c)
-		}
-	}
+	p.Contenders = o.contenders()
 	wanted := o.Workloads
 	if len(wanted) == 0 && o.Experiment != "catch-up" {
 		wanted = []string{"oltp"}
@@ -207,7 +203,7 @@ func (o options) fits() error {
 // names are those of all contenders of the experiment.
 func (o options) names() (all []string) {
 	p := o.plan()
-	plans := []bench.Plan{{Contenders: o.contenders()}}
+	plans := []bench.Plan{p}
 	switch o.Experiment {
 	case "steady":
 		return bench.Followers(p)
