@@ -3,7 +3,6 @@
 package chaos
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -14,8 +13,7 @@ func TestSoakStorm(t *testing.T) {
 	for _, mode := range []string{"strict", "split", "auto"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			x := &experiment{Rig: begin(t, mode, s), rnd: rand.New(rand.NewPCG(s, 6))}
-			x.daemon = x.Start(t, Normal)
+			x := startExperiment(t, mode, s, 6)
 			for range 10 {
 				x.endure(t, fault{hurt: func(t *testing.T, x *experiment) { storm(t, x, 20*time.Second) }})
 			}

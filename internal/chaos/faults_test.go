@@ -40,12 +40,7 @@ func TestStreamComesBackFromFaults(t *testing.T) {
 	for _, mode := range []string{"strict", "split"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			x := &experiment{Rig: begin(t, mode, s), rnd: rand.New(rand.NewPCG(s, 2)), watch: &canaries{seen: map[string]bool{}}}
-			x.daemon = x.Start(t, Normal)
-			x.Source.Exec(t, "CREATE TABLE shop.people (id VARCHAR(60) PRIMARY KEY, note TEXT)")
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			go x.watch.watch(ctx, x.daemon)
+			x := startExperiment(t, mode, s, 2)
 			for _, f := range faults() {
 				t.Run(f.name, func(t *testing.T) { x.endure(t, f) })
 				if t.Failed() {
@@ -55,6 +50,15 @@ func TestStreamComesBackFromFaults(t *testing.T) {
 			x.daemon.Stop(t)
 		})
 	}
+}
+
+// startExperiment starts a stream that is watched; seed and its use give the moments of its faults.
+func startExperiment(t *testing.T, mode string, seed, use uint64) *experiment {
+	x := &experiment{Rig: begin(t, mode, seed), rnd: rand.New(rand.NewPCG(seed, use)), watch: &canaries{seen: map[string]bool{}}}
+	x.daemon = x.Start(t, Normal)
+	x.Source.Exec(t, "CREATE TABLE shop.people (id VARCHAR(60) PRIMARY KEY, note TEXT)")
+	go x.watch.watch(t.Context(), x.daemon)
+	return x
 }
 
 func faults() []fault {

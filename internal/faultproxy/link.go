@@ -21,19 +21,24 @@ type link struct {
 
 	ended   chan struct{} // Closed by the first cut, or when both directions have ended.
 	endOnce sync.Once
+	// said is closed, by direction, when all that this end will still give to the other has been written, or cannot be.
+	said     [2]chan struct{}
+	saidOnce [2]sync.Once
 	// broken is closed by halfOpen: nothing is forwarded any more, the client's bytes are taken and lost.
 	broken     chan struct{}
 	brokenOnce sync.Once
 }
 
 func newLink(p *Proxy, client, server *net.TCPConn) *link {
-	return &link{proxy: p, client: client, server: server, ended: make(chan struct{}), broken: make(chan struct{})}
+	return &link{proxy: p, client: client, server: server, ended: make(chan struct{}), broken: make(chan struct{}),
+		said: [2]chan struct{}{make(chan struct{}), make(chan struct{})}}
 }
 
-// chunk is what was read at once, and when. No data means the end of the stream.
+// chunk is what was read at once, and when. No data means the end of the stream, by how.
 type chunk struct {
 	data []byte
 	at   time.Time
+	how  How
 }
 
 // run forwards both directions until the connection has ended.
@@ -58,6 +63,7 @@ func (l *link) pump(dir Direction, from, to *net.TCPConn) {
 			break
 		}
 	}
+	l.silent(dir)
 	for range queue { // The reader may wait for room; it ends with its socket.
 	}
 	reader.Wait()
@@ -71,29 +77,28 @@ func (l *link) read(dir Direction, from *net.TCPConn, queue chan<- chunk) {
 		if n > 0 {
 			watched.see(data[:n])
 			select {
-			case queue <- chunk{data[:n], time.Now()}:
+			case queue <- chunk{data: data[:n], at: time.Now()}:
 			case <-l.ended:
 				return
 			}
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			continue
-		case err == io.EOF:
-			select {
-			case queue <- chunk{at: time.Now()}:
-			case <-l.ended:
-			}
-		default: // A reset is passed on, unless the client must not know.
-			select {
-			case <-l.broken:
-			default:
-				l.cut(RST)
-			}
+		}
+		end := chunk{at: time.Now(), how: RST}
+		if err == io.EOF {
+			end.how = FIN
+		}
+		select {
+		case queue <- end: // Behind what was read before: the last words of an end that resets are not lost here.
+		case <-l.ended:
 		}
 		return
 	}
 }
+
+// silent notes that nothing more comes in the direction.
+func (l *link) silent(dir Direction) { l.saidOnce[dir].Do(func() { close(l.said[dir]) }) }
 
 // deliver writes a chunk as the faults say and reports whether the direction goes on.
 func (l *link) deliver(dir Direction, c chunk, to *net.TCPConn) bool {
@@ -105,6 +110,10 @@ func (l *link) deliver(dir Direction, c chunk, to *net.TCPConn) bool {
 	case <-l.broken:
 		return l.afterBreak(dir, c)
 	default:
+	}
+	if c.data == nil && c.how == RST {
+		l.cut(RST)
+		return false
 	}
 	if f.mode == Swallow {
 		if c.data == nil {
@@ -122,9 +131,16 @@ func (l *link) deliver(dir Direction, c chunk, to *net.TCPConn) bool {
 		case <-l.broken:
 			return l.afterBreak(dir, c)
 		default:
-			l.cut(RST)
-			return false
 		}
+		l.silent(dir)
+		select { // What the other end said before it went, such as the TLS alert that refuses a certificate, still arrives.
+		case <-l.said[1-dir]:
+		case <-l.ended:
+		case <-l.broken:
+			return l.afterBreak(dir, c)
+		}
+		l.cut(RST)
+		return false
 	}
 	l.proxy.bytes[dir].Add(int64(pass))
 	if cut {

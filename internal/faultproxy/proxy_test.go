@@ -333,3 +333,43 @@ func TestCloseEndsStalledConnections(t *testing.T) {
 	}
 	p.listener, _ = net.Listen("tcp", "127.0.0.1:0") // The Cleanup closes again.
 }
+
+// A server that refuses says why and resets, while the client still writes: neither the reset nor the failed write may
+// overtake the words.
+func TestLastWordsBeforeAResetArrive(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var server sync.WaitGroup
+	server.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1))
+			_, _ = c.Write([]byte("no, because"))
+			reset(c.(*net.TCPConn))
+		}
+	})
+	t.Cleanup(func() { l.Close(); server.Wait() })
+	for name, delay := range map[string]time.Duration{"at once": 0, "late": 30 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			p, err := New(l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { p.Close() })
+			p.SetDelay(ToClient, delay)
+			for range 20 {
+				c := dial(t, p)
+				for range 5 {
+					_, _ = c.Write([]byte("and another thing"))
+					time.Sleep(time.Millisecond)
+				}
+				mustHear(t, c, "no, because")
+			}
+		})
+	}
+}
