@@ -41,7 +41,8 @@ const (
 	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: one collecting, two executing.
 	maxEpochTaken = 4 * maxEpochBytes    // Images received, also those that merged: a half-done epoch is read again, and lag moves by epochs.
 	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to a share of its bounds,
-	fillPatience  = 5 * time.Millisecond // as long as more arrives within this.
+	fillPatience  = 5 * time.Millisecond // as long as more arrives within this,
+	fillTime      = 2 * time.Second      // and no longer than this: over a slow link nothing would be seen to be applied.
 	firstShare    = 16                   // The first to a sixteenth, so that the target need not wait for it; each next one to twice that,
 	lastShare     = 2                    // up to half.
 	splitRows     = 2_000                // Below this many rows, more sessions cost more than they save.

@@ -8,9 +8,19 @@ import (
 	"github.com/binseal/binseal/change"
 )
 
-// enough reports whether an epoch is large enough to be handed over far behind the source: it has its share of the bounds.
-func (a *Applier) enough(e *epoch) bool {
-	return a.share*e.rows >= a.epochRows() || a.share*e.bytes >= maxEpochBytes || a.share*e.taken >= maxEpochTaken
+// enough reports whether an epoch is large enough to be handed over far behind the source: it has its share of the bounds, or
+// has been filled for long, or paused: there was a moment at which nothing more was to be had.
+//
+// An epoch whose changes mostly meet rows that it has already is filled to its bounds, as long as the source has more: each of
+// those rows is written once more with every epoch. On busy processors its log pauses for some milliseconds now and then.
+//
+// Worked example, 8,000 hot rows and 100,000 others that change once: five epochs write 140,000 rows, three 124,000.
+func (a *Applier) enough(e *epoch, paused bool) bool {
+	share := a.share
+	if merges := 2*e.rows < e.changes; merges {
+		share, paused = 1, paused && a.cfg.AtEnd(e.end)
+	}
+	return paused || share*e.rows >= a.epochRows() || share*e.bytes >= maxEpochBytes || share*e.taken >= maxEpochTaken || time.Since(e.begun) > fillTime
 }
 
 // shut reports whether the epoch takes no more transactions: it is full, or next would fill it above its bound in bytes.
@@ -39,14 +49,14 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 	}
 	cur := newEpoch()
 	a.share = firstShare
-	enough := false // There is nothing more to be had at once.
+	paused := false // There was a moment at which nothing more was to be had.
 	for in.more() || !cur.empty() {
 		if a.shut(cur, in.first()) {
 			a.cfg.Observer.Collected(cur.rows, cur.bytes)
 			if err := a.handOver(ctx, cur, out); err != nil {
 				return err
 			}
-			cur, enough = newEpoch(), false
+			cur, paused = newEpoch(), false
 			continue
 		}
 		if t := in.first(); t != nil {
@@ -66,9 +76,12 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 			idle = nil
 		}
 		var waited <-chan time.Time
-		if give != nil && recv != nil && a.far(cur) && (!enough || a.lastOfBacklog(cur)) {
-			waited = time.After(fillPatience)
-			if !enough && !a.enough(cur) {
+		if give != nil && recv != nil && a.far(cur) {
+			enough := a.enough(cur, paused)
+			if !enough || a.lastOfBacklog(cur) {
+				waited = time.After(fillPatience)
+			}
+			if !enough {
 				give = nil
 			}
 		}
@@ -78,16 +91,16 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		case batch, ok := <-recv:
 			in.refill(batch, ok)
 		case <-waited:
-			if enough = true; !a.lastOfBacklog(cur) {
+			if paused = true; !a.lastOfBacklog(cur) {
 				continue
 			}
 			if err := a.handOver(ctx, cur, out); err != nil {
 				return err
 			}
-			cur, enough = newEpoch(), false
+			cur, paused = newEpoch(), false
 		case give <- cur:
 			a.planned = cur.planned
-			cur, enough = newEpoch(), false
+			cur, paused = newEpoch(), false
 			a.share = max(lastShare, a.share/2)
 		case <-idle:
 			if err := send(ctx, out, beat{}); err != nil {
@@ -132,7 +145,7 @@ func (a *Applier) take(ctx context.Context, cur *epoch, t *change.Txn, in *intak
 // note counts a whole transaction into the epoch.
 func (e *epoch) note(t *change.Txn) {
 	if e.empty() {
-		e.first = t.Start
+		e.first, e.begun = t.Start, time.Now()
 	}
 	e.end = t.End
 	if !t.CommitTime.IsZero() {

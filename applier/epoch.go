@@ -44,6 +44,7 @@ type epoch struct {
 	gtids        change.GTIDSet   // Of the epoch's transactions.
 	undecided    change.Undecided // Behind the epoch.
 	commitTime   time.Time
+	begun        time.Time       // When its first transaction came.
 	evidence     change.Evidence // Of the last of them that shows any.
 	transactions int
 	changes      int // Row changes received.

@@ -21,7 +21,7 @@ import (
 // the target does not have.
 //
 // Transactions that lie in the sockets' buffers together are yielded together, so that handing over costs little; near the end
-// of the log (Config.Near) they lie there for up to 10 ms, and none that was received waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
+// of the log (Config.Near) they lie there for up to readEvery, and none that was received waits for another to arrive. A yield that blocks holds the source back; nothing is read ahead beyond these buffers. The
 // slice belongs to the receiver, and the transactions' memory until it gives them back (change.Loan).
 //
 // Errors: context.Cause(ctx) when ctx ended; yield's own error, unchanged; a *change.Fault, of class 4 when the log
@@ -276,7 +276,7 @@ func (h *handover) flush() error {
 
 // readEvery is how often the log is read near its end. A transaction by itself costs the source's thread, us and the target a
 // multiple of what it costs among others; one that follows none within readEvery is not held up.
-const readEvery = 10 * time.Millisecond
+const readEvery = 3 * time.Millisecond
 
 // rest waits for what is left of readEvery when transactions near the source have just been yielded and there are no more.
 func (r *Reader) rest(ctx context.Context, h *handover) {
