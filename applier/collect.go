@@ -78,7 +78,7 @@ func (a *Applier) collect(ctx context.Context, in *intake, out chan<- item) erro
 		var waited <-chan time.Time
 		if give != nil && recv != nil && a.far(cur) {
 			enough := a.enough(cur, paused)
-			if !enough || a.lastOfBacklog(cur) {
+			if !paused || !enough || a.lastOfBacklog(cur) {
 				waited = time.After(fillPatience)
 			}
 			if !enough {

@@ -1,8 +1,10 @@
 package applier
 
 import (
+	"strconv"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/binseal/binseal/change"
@@ -67,4 +69,24 @@ func TestAnEpochThatMergesIsFilled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The source's end may be seen to be reached when nothing arrives any more: what has its share then goes early as well.
+func TestTheEndIsSeenWhileNothingArrives(t *testing.T) {
+	collect(t, func(c *collector) {
+		var atEnd atomic.Bool
+		c.a.cfg.Mode, c.a.early = Strict, make(chan item)
+		c.a.cfg.AtEnd = func(change.Position) bool { return atEnd.Load() }
+		c.a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 }
+		c.start()
+		var rows []change.Row
+		for i := range splitRows {
+			rows = append(rows, rowsOf(plainMap, change.Insert, 0, modelRow{id: strconv.Itoa(i), v: int32(i)}.image())...)
+		}
+		c.give(txnAt(1, rows...), heavy(plainTxn(2), maxEpochBytes/firstShare))
+		atEnd.Store(true)
+		time.Sleep(fillPatience + 1)
+		synctest.Wait()
+		c.wantEarly(true, 2, 2)
+	})
 }
