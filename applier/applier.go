@@ -40,8 +40,9 @@ const (
 	maxEpochRows  = 100_000              // Net rows; about 150 bytes each of index beside the images.
 	maxEpochBytes = 40 << 20             // Memory held by images. Three epochs may be alive: one collecting, two executing.
 	maxEpochTaken = 4 * maxEpochBytes    // Images received, also those that merged: a half-done epoch is read again, and lag moves by epochs.
-	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to a share of its bounds,
+	farBehind     = 5 * time.Second      // Behind the source by more than this, an epoch is filled to a share of its bounds, or to them: see enough;
 	fillPatience  = 5 * time.Millisecond // as long as more arrives within this,
+	fillPause     = 20 * fillPatience    // or, where changes merge, within this,
 	fillTime      = 2 * time.Second      // and no longer than this: over a slow link nothing would be seen to be applied.
 	firstShare    = 16                   // The first to a sixteenth, so that the target need not wait for it; each next one to twice that,
 	lastShare     = 2                    // up to half.

@@ -80,7 +80,7 @@ func TestSocketGathers(t *testing.T) {
 	})
 }
 
-// Near the end of the log it is read every 10 ms; what comes after a pause goes at once, and far behind nothing waits.
+// Near the end of the log it is read every readEvery; what comes after a pause goes at once, and far behind nothing waits.
 func TestRestNearTheEndOfTheLog(t *testing.T) {
 	near := true
 	r := New(Config{Near: func(time.Time) bool { return near }})

@@ -552,25 +552,6 @@ func TestAnEstimateNeedsARate(t *testing.T) {
 	}
 }
 
-func TestAverage(t *testing.T) {
-	var a average
-	if !a.unstable() {
-		t.Error("nothing has been seen")
-	}
-	for range 100 {
-		a.add(50, 0.02)
-	}
-	if a.mean != 50 || a.variance != 0 || a.unstable() {
-		t.Errorf("%+v", a)
-	}
-	for range 400 {
-		a.add(100, 0.02)
-	}
-	if a.mean < 99 || a.mean > 100 {
-		t.Errorf("after many of 100 the mean is %v", a.mean)
-	}
-}
-
 // The end of a backlog is where the source's end was a moment ago; of an older look, or of another server's log, nothing is said.
 func TestTheEndIsWhereItWasSeenAMomentAgo(t *testing.T) {
 	b := newBench()

@@ -13,7 +13,8 @@ const rateWindow = 60 * time.Second
 // rates are moving averages over the source's log bytes: how fast it grows and how fast we apply it.
 type rates struct {
 	last    time.Time
-	applied uint64 // Bytes committed since last.
+	since   time.Time // From when applied counts: the end of the last busy interval in which something was committed.
+	applied uint64    // Bytes committed since then.
 	apply   average
 	produce average
 }
@@ -42,19 +43,24 @@ func (a *average) unstable() bool {
 }
 
 // tick takes the figures since the last look. While nothing is behind, the apply rate is bounded by what the
-// source writes and says nothing about what we could do, so only busy intervals count.
+// source writes and says nothing about what we could do, so only busy intervals count. Epochs may take longer than a look:
+// a busy interval lasts until one has committed.
 func (r *rates) tick(now time.Time, before, after change.Position, busy bool) {
 	elapsed := now.Sub(r.last).Seconds()
 	if r.last.IsZero() || elapsed <= 0 {
-		r.last, r.applied = now, 0
+		r.last, r.since, r.applied = now, now, 0
 		return
 	}
-	weight := 1 - math.Exp(-elapsed/rateWindow.Seconds())
 	if before.File == after.File && after.Pos >= before.Pos {
-		r.produce.add(float64(after.Pos-before.Pos)/elapsed, weight)
+		r.produce.add(float64(after.Pos-before.Pos)/elapsed, weight(elapsed))
 	}
-	if r.applied > 0 && (busy || r.apply.samples == 0) {
-		r.apply.add(float64(r.applied)/elapsed, weight)
+	if worked := now.Sub(r.since).Seconds(); r.applied > 0 && (busy || r.apply.samples == 0) {
+		r.apply.add(float64(r.applied)/worked, weight(worked))
 	}
-	r.last, r.applied = now, 0
+	if r.last = now; r.applied > 0 || !busy {
+		r.since, r.applied = now, 0
+	}
 }
+
+// weight is that of an interval of so many seconds.
+func weight(seconds float64) float64 { return 1 - math.Exp(-seconds/rateWindow.Seconds()) }

@@ -24,6 +24,7 @@ type link struct {
 	// said is closed, by direction, when all that this end will still give to the other has been written, or cannot be.
 	said     [2]chan struct{}
 	saidOnce [2]sync.Once
+	failed   [2]bool // A write of the direction has failed; each belongs to the direction's pump.
 	// broken is closed by halfOpen: nothing is forwarded any more, the client's bytes are taken and lost.
 	broken     chan struct{}
 	brokenOnce sync.Once
@@ -64,6 +65,7 @@ func (l *link) pump(dir Direction, from, to *net.TCPConn) {
 		}
 	}
 	l.silent(dir)
+	reader.Go(func() { l.endFailed(dir) })
 	for range queue { // The reader may wait for room; it ends with its socket.
 	}
 	reader.Wait()
@@ -90,10 +92,28 @@ func (l *link) read(dir Direction, from *net.TCPConn, queue chan<- chunk) {
 			end.how = FIN
 		}
 		select {
-		case queue <- end: // Behind what was read before: the last words of an end that resets are not lost here.
+		case queue <- end: // Behind what was read before: the last words of an end that resets are written before its reset.
 		case <-l.ended:
 		}
 		return
+	}
+}
+
+// endFailed resets the link when a direction's writes have failed, but behind what the end that is gone had said before, such
+// as the TLS alert that refuses a certificate.
+func (l *link) endFailed(dir Direction) {
+	if !l.failed[dir] {
+		return
+	}
+	select {
+	case <-l.said[1-dir]:
+	case <-l.ended:
+	case <-l.broken:
+	}
+	select {
+	case <-l.broken: // The client must not know.
+	default:
+		l.cut(RST)
 	}
 }
 
@@ -117,6 +137,7 @@ func (l *link) deliver(dir Direction, c chunk, to *net.TCPConn) bool {
 	}
 	if f.mode == Swallow {
 		if c.data == nil {
+			l.silent(dir)
 			<-l.ended // The end is lost too: the socket stays open until somebody cuts.
 		}
 		return true
@@ -131,16 +152,9 @@ func (l *link) deliver(dir Direction, c chunk, to *net.TCPConn) bool {
 		case <-l.broken:
 			return l.afterBreak(dir, c)
 		default:
+			l.failed[dir] = true
+			return false
 		}
-		l.silent(dir)
-		select { // What the other end said before it went, such as the TLS alert that refuses a certificate, still arrives.
-		case <-l.said[1-dir]:
-		case <-l.ended:
-		case <-l.broken:
-			return l.afterBreak(dir, c)
-		}
-		l.cut(RST)
-		return false
 	}
 	l.proxy.bytes[dir].Add(int64(pass))
 	if cut {

@@ -32,8 +32,8 @@ type Mode int
 // The modes. A mode holds for connections that are open and for later ones.
 const (
 	Forward Mode = iota
-	Stall        // Nothing passes, sockets stay open, senders are held up once buffers are full; Forward lets all go on.
-	Swallow      // Bytes are taken and lost, and so is the end of the stream.
+	Stall        // Nothing passes, no reset either; senders are held up once buffers are full; Forward lets all go on.
+	Swallow      // Bytes are taken and lost, and so is the end of the stream; a reset passes.
 )
 
 // How is the way a connection ends.
