@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,14 +155,11 @@ func TestTheLastOfABacklogGoesEarly(t *testing.T) {
 			collect(t, func(col *collector) {
 				col.a.cfg.Mode, col.a.early = Strict, make(chan item)
 				if c.far {
-					col.a.cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 }
+					col.farBehind()
 				}
 				col.a.cfg.AtEnd = func(pos change.Position) bool { return c.atEnd && pos.Pos == 2 }
 				col.start()
-				var rows []change.Row
-				for i := range c.rows {
-					rows = append(rows, rowsOf(plainMap, change.Insert, 0, modelRow{id: strconv.Itoa(i), v: int32(i)}.image())...)
-				}
+				rows := insertsOf(c.rows)
 				col.give(txnAt(1, rows[:1]...), txnAt(2, rows[1:]...))
 				time.Sleep(fillPatience - 1)
 				synctest.Wait()

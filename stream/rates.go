@@ -13,7 +13,7 @@ const rateWindow = 60 * time.Second
 // rates are moving averages over the source's log bytes: how fast it grows and how fast we apply it.
 type rates struct {
 	last    time.Time
-	since   time.Time // From when applied counts: the end of the last busy interval in which something was committed.
+	since   time.Time // The last look that found something committed, or nothing to do.
 	applied uint64    // Bytes committed since then.
 	apply   average
 	produce average

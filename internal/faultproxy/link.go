@@ -65,7 +65,9 @@ func (l *link) pump(dir Direction, from, to *net.TCPConn) {
 		}
 	}
 	l.silent(dir)
-	reader.Go(func() { l.endFailed(dir) })
+	if l.failed[dir] {
+		reader.Go(func() { l.resetBehind(1 - dir) })
+	}
 	for range queue { // The reader may wait for room; it ends with its socket.
 	}
 	reader.Wait()
@@ -99,14 +101,11 @@ func (l *link) read(dir Direction, from *net.TCPConn, queue chan<- chunk) {
 	}
 }
 
-// endFailed resets the link when a direction's writes have failed, but behind what the end that is gone had said before, such
-// as the TLS alert that refuses a certificate.
-func (l *link) endFailed(dir Direction) {
-	if !l.failed[dir] {
-		return
-	}
+// resetBehind resets the link when all of a direction has been said: writes of the other have failed, and the end that is gone
+// may have said why, as by the TLS alert that refuses a certificate.
+func (l *link) resetBehind(dir Direction) {
 	select {
-	case <-l.said[1-dir]:
+	case <-l.said[dir]:
 	case <-l.ended:
 	case <-l.broken:
 	}

@@ -373,3 +373,30 @@ func TestLastWordsBeforeAResetArrive(t *testing.T) {
 		})
 	}
 }
+
+// Where the server's end is swallowed, what the client still writes finds out that the server is gone: the link ends by itself.
+func TestASwallowedEndDoesNotKeepTheLink(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	p, err := New(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	p.SwallowReplies()
+	c := dial(t, p)
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	for deadline := time.Now().Add(5 * time.Second); p.Connections() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the link stands although the server is gone and writes fail")
+		}
+		_, _ = c.Write([]byte("still there?"))
+	}
+}
