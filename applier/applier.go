@@ -96,9 +96,12 @@ type Config struct {
 type Careful struct {
 	Until  change.Position // Zero: nowhere.
 	Single bool            // One transaction an epoch, so that a mismatch has an exact position.
-	// NoLoads: loading has failed, for whatever reason. It holds for the process, or each epoch could be applied twice.
-	NoLoads bool
+	// NoLoadsUntil: loading has failed, for whatever reason. It holds for a while, or each epoch could be applied twice.
+	NoLoadsUntil time.Time
 }
+
+// Lasting is what holds for the runs that follow as well.
+func (c Careful) Lasting() Careful { return Careful{NoLoadsUntil: c.NoLoadsUntil} }
 
 func (c Careful) covers(e *epoch) bool { return c.reaches(e.first) }
 

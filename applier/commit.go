@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -156,7 +157,11 @@ func (a *Applier) failed(ctx context.Context, e *epoch, err error, overlapped bo
 	if cerr := a.confirm(); cerr != nil {
 		return cerr
 	}
-	again := Careful{Until: e.end, NoLoads: a.cfg.Careful.NoLoads || loadFailed(err)}
+	again := a.cfg.Careful.Lasting()
+	again.Until = e.end
+	if loadFailed(err) {
+		again.NoLoadsUntil = time.Now().Add(loadsAgain)
+	}
 	m, mismatched := errors.AsType[*mismatch](err)
 	number, server := mysqlconn.Number(err)
 	switch {

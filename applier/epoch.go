@@ -261,6 +261,8 @@ func (a *Applier) lookUp(ctx context.Context, name schema.Name, m *change.TableM
 	return layout, nil
 }
 
+const codeTrigger = "BS-TRIGGER"
+
 // usable refuses tables on which applied rows would not end as on the source.
 func usable(def *schema.Table) error {
 	if def.Engine != "InnoDB" {
@@ -269,7 +271,7 @@ func usable(def *schema.Table) error {
 			Next: "ALTER TABLE " + def.QuotedName() + " ENGINE=InnoDB on the target, then start again"}
 	}
 	if len(def.Triggers) > 0 {
-		return &change.Fault{Code: "BS-TRIGGER", Class: change.ClassPerson, Where: def.String(),
+		return &change.Fault{Code: codeTrigger, Class: change.ClassPerson, Where: def.String(),
 			What: fmt.Sprintf("the target table has %d triggers, which would fire again for applied rows", len(def.Triggers)),
 			Next: "drop the triggers on the target until cutover, then start again"}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -90,6 +92,40 @@ func TestHowARunEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFailedLoadsRest: nothing is loaded for an hour when loading has failed, whatever fails meanwhile.
+func TestFailedLoadsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		behind := func(careful Careful, err error) Careful {
+			a := newTestApplier()
+			a.cfg.Careful = careful
+			again, ok := errors.AsType[*Again](a.failed(t.Context(), &epoch{transactions: 9}, err, false))
+			if !ok {
+				t.Fatal("the run is not repeated")
+			}
+			return again.Careful
+		}
+		loads := func(careful Careful) bool {
+			a := newTestApplier()
+			a.loads, a.cfg.Careful = true, careful
+			return a.mayLoad(&epoch{first: change.Position{File: "f.000001", Pos: 9}})
+		}
+		if !loads(Careful{}) {
+			t.Error("nothing is loaded before anything has failed")
+		}
+		careful := behind(Careful{}, &loadError{errors.New("2 warnings")})
+		time.Sleep(loadsAgain / 2)
+		careful = behind(careful, &mysql.MySQLError{Number: 1205}).Lasting()
+		time.Sleep(loadsAgain/2 - time.Second)
+		if loads(careful) {
+			t.Error("loaded within the hour")
+		}
+		time.Sleep(time.Second)
+		if !loads(careful) {
+			t.Error("not loaded behind the hour")
+		}
+	})
 }
 
 func TestAStoppedRunTellsWhy(t *testing.T) {

@@ -19,6 +19,10 @@ import (
 // two microseconds a row. Tests lower it.
 var loadFrom = 500
 
+// loadsAgain is for how long nothing is loaded when loading has failed: the epoch may have been at fault, or the target may have
+// changed a setting, but each failure costs a run and the work of an epoch.
+const loadsAgain = time.Hour
+
 const (
 	loadVerb = "load"
 	// loadChunk is what the driver is given at a time, in bytes: a little less than it takes, 16 KiB, which with the packet's
@@ -44,7 +48,7 @@ func loadFailed(err error) bool {
 // mayLoad reports whether the epoch's inserts may be loaded: not where care is asked for, so that a row that the target does
 // not take is found.
 func (a *Applier) mayLoad(e *epoch) bool {
-	return a.loads && !e.recovery && !a.cfg.Careful.NoLoads && !a.cfg.Careful.covers(e)
+	return a.loads && !e.recovery && !time.Now().Before(a.cfg.Careful.NoLoadsUntil) && !a.cfg.Careful.covers(e)
 }
 
 // load sends rows as the lines of one file. The rest are those which a line cannot express.

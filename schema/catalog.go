@@ -228,6 +228,33 @@ func (r *reading) trigger(rows *sql.Rows) error {
 	return err
 }
 
+// triggeredQuery names the tables that have triggers.
+const triggeredQuery = `/* binseal schema */ SELECT DISTINCT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS
+WHERE EVENT_OBJECT_SCHEMA NOT IN ('mysql', 'sys') ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE`
+
+// Triggered gives the tables that have triggers by now, of those whose definitions are kept. The target is asked anew: somebody
+// may have made one since.
+func (c *Catalog) Triggered(ctx context.Context) (found []Name, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := make(map[Name]bool, len(c.tables))
+	for _, t := range c.tables {
+		kept[Name{t.Schema, t.Name}] = true
+	}
+	if len(kept) == 0 {
+		return nil, nil
+	}
+	err = each(ctx, c.q, triggeredQuery, nil, func(rows *sql.Rows) error {
+		var n Name
+		err := rows.Scan(&n.Schema, &n.Table)
+		if kept[n] {
+			found = append(found, n)
+		}
+		return err
+	})
+	return found, err
+}
+
 // asked is a query, and what takes each row of its answer.
 type asked struct {
 	query string

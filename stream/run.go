@@ -39,7 +39,7 @@ func (s *Stream) runOnce(ctx context.Context, careful applier.Careful) (err erro
 	s.mu.Unlock()
 	err = s.oneRun(ctx, end, &beside, careful)
 	// Ended by ourselves: what else broke then broke for that.
-	if cause := context.Cause(ctx); change.FaultOf(cause) != nil || errors.Is(cause, errReload) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
 	s.mu.Lock()
@@ -113,7 +113,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	switched := was != admitted.Source
 	if switched {
 		s.switched(was, admitted.Source)
-		careful = applier.Careful{NoLoads: careful.NoLoads} // Its position is in the other server's log.
+		careful = careful.Lasting() // Its position is in the other server's log.
 	}
 	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
@@ -123,6 +123,7 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 		return err
 	}
 	defer app.Close()
+	defer s.watchTriggers(ctx, app, end)()
 	if st.Fresh {
 		if err := app.Record(setup, admitted); err != nil {
 			return err
@@ -143,6 +144,17 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	s.mu.Unlock()
 	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
 	return s.join(ctx, app, reader, from)
+}
+
+// watchTriggers watches until stop is called: it uses the session that a run closes.
+func (s *Stream) watchTriggers(ctx context.Context, app *applier.Applier, end context.CancelCauseFunc) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { app.WatchTriggers(ctx, end) })
+	return func() {
+		cancel()
+		watch.Wait()
+	}
 }
 
 // ownFault is err, unless that asks for a person while the stream has another owner by now: then BS-FENCED. A daemon

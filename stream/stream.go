@@ -173,7 +173,7 @@ func (s *Stream) Run(ctx context.Context) error {
 		if end, final := s.final(ctx, err); final {
 			return end
 		}
-		careful = applier.Careful{NoLoads: careful.NoLoads}
+		careful = careful.Lasting()
 		if again, ok := errors.AsType[*applier.Again](err); ok {
 			careful = again.Careful
 		}

@@ -204,6 +204,11 @@ func TestWaysOut(t *testing.T) {
 			second.Stop(t)
 			return d
 		}, func(*testing.T, *wayOut, stream.Status) {}},
+		{"BS-TRIGGER", "somebody makes a trigger on the target while the stream runs", func(t *testing.T, w *wayOut, d *Daemon) *Daemon {
+			w.Target.Exec(t, "CREATE TRIGGER shop.late BEFORE INSERT ON shop.w FOR EACH ROW SET @late=NEW.id")
+			w.add(t)
+			return d
+		}, func(t *testing.T, w *wayOut, _ stream.Status) { w.Target.Exec(t, "DROP TRIGGER shop.late") }},
 		{"BS-XA-UNKNOWN", "an XA transaction was prepared before the stream began", func(t *testing.T, w *wayOut, d *Daemon) *Daemon {
 			d.Stop(t)
 			w.xa(t, "early", w.next)
