@@ -86,7 +86,9 @@ type Config struct {
 	AtEnd func(change.Position) bool
 	// Beat asks for a commit of the record alone while there is nothing else to commit, so that what Seen tells
 	// survives a restart of an idle stream.
-	Beat     <-chan struct{}
+	Beat <-chan struct{}
+	// End ends the run for what is seen beside its epochs: see watchTriggers.
+	End      func(reason error)
 	ByName   ByName
 	Logger   *slog.Logger
 	Observer Observer
@@ -241,6 +243,7 @@ func (a *Applier) Run(ctx context.Context, in <-chan []*change.Txn) error {
 	var watch sync.WaitGroup
 	watch.Go(func() { a.keepSessionsAlive(ctx) })
 	watch.Go(func() { a.endLostSessions(ctx) })
+	watch.Go(func() { a.watchTriggers(ctx) })
 	err := g.Wait()
 	watch.Wait() // errgroup has cancelled ctx.
 	return err

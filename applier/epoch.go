@@ -261,8 +261,6 @@ func (a *Applier) lookUp(ctx context.Context, name schema.Name, m *change.TableM
 	return layout, nil
 }
 
-const codeTrigger = "BS-TRIGGER"
-
 // usable refuses tables on which applied rows would not end as on the source.
 func usable(def *schema.Table) error {
 	if def.Engine != "InnoDB" {

@@ -106,6 +106,7 @@ func (l *live) runWith(t *testing.T, cfg Config, feed func(in chan<- *change.Txn
 	}
 	cfg.Seen = func() (time.Time, time.Duration) { return time.Time{}, 0 }
 	cfg.AtEnd = func(change.Position) bool { return false }
+	cfg.End = func(reason error) { t.Errorf("the run is ended: %v", reason) }
 	seen := &observed{}
 	cfg.Observer = seen
 	claim, st, err := checkpoint.Take(ctx, meta, checkpoint.Options{Stream: l.stream, Sessions: cfg.Sessions, Logger: log, Hash: strings.Repeat("0", 64)}, &l.owners)

@@ -10,13 +10,15 @@ import (
 	"github.com/binseal/binseal/schema"
 )
 
+const codeTrigger = "BS-TRIGGER"
+
 // triggersEvery is how often the target is asked for triggers. A table's definition is read once in a run, and a trigger that
 // somebody makes behind that would do its work for each applied row, unseen.
 const triggersEvery = 10 * time.Second
 
-// WatchTriggers ends the run, by end, when a table that it writes has got a trigger on the target, or when the target cannot be
-// asked. It returns when ctx ends.
-func (a *Applier) WatchTriggers(ctx context.Context, end context.CancelCauseFunc) {
+// watchTriggers ends the run when a table that it writes has got a trigger on the target, or when the target cannot be asked. It
+// returns when ctx ends.
+func (a *Applier) watchTriggers(ctx context.Context) {
 	tick := time.NewTicker(triggersEvery)
 	defer tick.Stop()
 	for last := time.Now(); ; {
@@ -31,10 +33,10 @@ func (a *Applier) WatchTriggers(ctx context.Context, end context.CancelCauseFunc
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			end(mysqlconn.Describe("target", "look for triggers", err))
+			a.cfg.End(mysqlconn.Describe("target", "look for triggers", err))
 			return
 		case len(found) > 0:
-			end(lateTrigger(found[0], last))
+			a.cfg.End(lateTrigger(found[0], last))
 			return
 		}
 		last = begun

@@ -118,12 +118,11 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	st.Checkpoint = admitted
 	watch := &watcher{stream: s, base: s.lag.sequence(), epoch: st.Epoch}
 	app, err := applier.Open(setup, applier.Config{Stream: s.o.Name, Target: s.o.Target, Filter: s.o.Filter, Routes: s.o.Routes, Rules: s.o.Rules, Mode: s.o.Mode, Sessions: s.o.Sessions, EpochRows: s.o.EpochRows, AllowUnencrypted: s.o.AllowUnencrypted,
-		Careful: careful, Seen: s.lag.seen, AtEnd: s.lag.atEnd, Beat: s.beat, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, sessions, meta, claim, st)
+		Careful: careful, Seen: s.lag.seen, AtEnd: s.lag.atEnd, Beat: s.beat, End: end, ByName: s.byName, Logger: s.o.Logger, Observer: watch}, sessions, meta, claim, st)
 	if err != nil {
 		return err
 	}
 	defer app.Close()
-	defer s.watchTriggers(ctx, app, end)()
 	if st.Fresh {
 		if err := app.Record(setup, admitted); err != nil {
 			return err
@@ -144,17 +143,6 @@ func (s *Stream) oneRun(ctx context.Context, end context.CancelCauseFunc, beside
 	s.mu.Unlock()
 	s.o.Logger.Info("claimed the stream", "position", from.Pos.String(), "gtids", from.GTIDs)
 	return s.join(ctx, app, reader, from)
-}
-
-// watchTriggers watches until stop is called: it uses the session that a run closes.
-func (s *Stream) watchTriggers(ctx context.Context, app *applier.Applier, end context.CancelCauseFunc) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { app.WatchTriggers(ctx, end) })
-	return func() {
-		cancel()
-		watch.Wait()
-	}
 }
 
 // ownFault is err, unless that asks for a person while the stream has another owner by now: then BS-FENCED. A daemon
